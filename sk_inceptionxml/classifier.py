@@ -1,0 +1,659 @@
+"""The estimator: parameters, fit, predictions, persistence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from sk_inceptionxml import persistence, training
+from sk_inceptionxml.batches import prediction_batches
+from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank
+from sk_inceptionxml.labels import LabelSpace
+from sk_inceptionxml.metrics import precision_at_k
+from sk_inceptionxml.neighbours import (
+    KernelNeighbours,
+    inverse_document_frequency,
+    tfidf,
+    unit_rows,
+)
+from sk_inceptionxml.sync import SyncHead
+from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, is_text
+
+PREDICT_BATCH = 512
+NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
+LEXICAL_CANDIDATES = 50
+MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
+
+
+class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
+    """Extreme multi-label classifier of short texts.
+
+    A light convolutional encoder (InceptionXML) scores labels one-vs-all, or, from 100,000
+    labels on, a meta-classifier shortlists clusters of labels and an extreme classifier ranks
+    them (SyncXML). Lexical evidence from the nearest training texts joins in, and both are fused
+    into one calibrated probability on held-out rows.
+
+    Parameters
+    ----------
+    vectorizer : CountVectorizer, TfidfVectorizer, HashingVectorizer or None, default=None
+        Splits raw text into words; cloned, never changed. None is a Unicode-aware, lower-casing
+        word analyzer that keeps the order of words. Only for raw text.
+    embeddings : None, "random", ndarray, path, mapping or KeyedVectors, default=None
+        Start of the word vectors. None makes them from the training data (SVD of positive PMI
+        between words and words + labels). A path names GloVe, word2vec or fastText text vectors
+        (plain or ``.gz``); words without a vector start as with None.
+    embedding_dim : int, default=300
+        Width of the word vectors made here; given vectors bring their own.
+    max_len : int, default=32
+        Words of a text that the encoder reads. The lexical neighbours read all.
+    n_filters : int, default=32
+        Filters of each convolution.
+    kernel_sizes : sequence of int, default=(4, 8, 16)
+        Kernel of each inception branch.
+    hidden_dim : int or None, default=None
+        Width of the hidden layer; None is the width of the encoder's feature (480 with the
+        defaults).
+    embedding_skip : bool, default=True
+        Add a linear map of the average word vector to the encoder's feature.
+    dropout : float, default=0.25
+        Dropout rate inside the encoder.
+    classifier_dropout : float, default=0.5
+        Dropout rate before the label vectors.
+    head : {"auto", "ova", "sync"}, default="auto"
+        One-vs-all over every label, or synchronized shortlisting. "auto" is "sync" from 100,000
+        labels on.
+    n_clusters : int or None, default=None
+        Meta-labels of the sync head; None makes clusters of about 8 labels.
+    clusters : array-like of shape (n_labels,) or None, default=None
+        Meta-label of every label, in the order of ``classes_``, instead of the clustering.
+    beam_size : int, default=16
+        Clusters in the shortlist of a row in training.
+    predict_beam_size : int, default=64
+        Clusters in the shortlist of a row in prediction.
+    meta_dropout : float, default=0.3
+        Dropout rate before the meta-classifier.
+    meta_loss_weight : float, default=1.0
+        Weight of the meta-classifier's loss.
+    warmup_epochs : int, default=1
+        First epochs in which the extreme classifier's gradient stays out of the encoder.
+    teacher_forcing : bool, default=True
+        The true clusters of a row enter its shortlist in training.
+    share_negatives : bool, default=True
+        Labels shortlisted for any row of a batch are negatives of all its rows; otherwise only
+        those of the row's own shortlist.
+    synchronized : bool, default=True
+        False leaves out the meta-classifier's hidden layer: hard-negative mining without
+        synchronisation, the baseline of the paper.
+    n_neighbors : int, default=100
+        Training rows whose labels are regressed on a query; 0 turns lexical evidence off.
+    shuffle_words : bool, default=True
+        Train on the words of each text in random order.
+    word_dropout : float, default=0.1
+        Share of the words left out in training.
+    max_epochs : int or "auto", default="auto"
+        Passes over the rows; "auto" is 6, and more where that is under 500 steps.
+    batch_size : int, default=128
+        Rows of a training step.
+    lr : float, default=3e-3
+        Highest learning rate of encoder and word vectors (one-cycle schedule).
+    label_lr : float, default=1e-3
+        Highest learning rate of the label vectors.
+    label_optimizer : {"adam", "adagrad"}, default="adam"
+        "adagrad" keeps one number a label instead of two a weight.
+    validation_fraction : float, default=0.05
+        Share of rows (2,000 at most) held out to fit the fusion of network and neighbours.
+        0, or fewer than 50 rows, leaves a fixed fusion.
+    threshold : float, default=0.5
+        ``predict`` returns the labels whose probability is at least this, for multi-label y.
+    top_k : int or None, default=None
+        ``predict`` returns at most this many labels a row, for multi-label y.
+    callbacks : list of (str, skorch Callback) or None, default=None
+        Further callbacks of the training.
+    device : str, default="auto"
+        "cpu", "cuda", ...; "auto" takes a GPU where there is one.
+    n_jobs : int or None, default=None
+        Parallel jobs of the clustering.
+    random_state : int, RandomState or None, default=None
+        Makes fits on the CPU bit-identical. Global random state is never touched.
+    verbose : int, default=0
+        1 shows a progress bar with loss and throughput.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_labels,)
+        Names of the labels.
+    n_labels_ : int
+        Number of labels.
+    label_counts_ : ndarray of shape (n_labels,), int64
+        Training rows of every label.
+    head_ : {"ova", "sync"}
+        The head in use.
+    net_ : skorch NeuralNet
+        The trained net; ``net_.module_`` is the torch module, ``net_.history`` the log.
+    neighbours_ : KernelNeighbours or None
+        The lexical memory.
+    fusion_ : Fusion
+        Weights of network and neighbours.
+    vectorizer_ : TokenVectorizer
+        Words and their ids.
+    n_features_in_ : int
+        Words of the vocabulary or columns of X.
+    n_iter_ : int
+        Epochs trained.
+    loss_curve_ : list of float
+        Training loss of every epoch.
+    shortlist_recall_ : float or None
+        Share of the held-out positives inside the shortlist; None for the one-vs-all head.
+
+    See Also
+    --------
+    sk_inceptionxml.metrics : Ranking metrics on sparse data.
+    sk_inceptionxml.presets : The paper's settings.
+
+    References
+    ----------
+    Kharbanda et al., "InceptionXML: A Lightweight Framework with Synchronized Negative Sampling
+    for Short Text Extreme Classification", SIGIR 2023, arXiv 2109.07319.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml import InceptionXMLClassifier
+    >>> titles = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 5
+    >>> labels = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"]] * 5
+    >>> clf = InceptionXMLClassifier(embedding_dim=64, random_state=0).fit(titles, labels)
+    >>> names, scores = clf.predict_topk(["a red boat"], k=2)
+    >>> sorted(names[0].tolist())
+    ['boat', 'red']
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "vectorizer": [None, object],
+        "embeddings": [None, object],
+        "embedding_dim": [Interval(Integral, 8, None, closed="left")],
+        "max_len": [Interval(Integral, 1, None, closed="left")],
+        "n_filters": [Interval(Integral, 1, None, closed="left")],
+        "kernel_sizes": ["array-like"],
+        "hidden_dim": [None, Interval(Integral, 1, None, closed="left")],
+        "embedding_skip": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "classifier_dropout": [Interval(Real, 0, 1, closed="left")],
+        "head": [StrOptions({"auto", "ova", "sync"})],
+        "n_clusters": [None, Interval(Integral, 1, None, closed="left")],
+        "clusters": [None, object],
+        "beam_size": [Interval(Integral, 1, None, closed="left")],
+        "predict_beam_size": [Interval(Integral, 1, None, closed="left")],
+        "meta_dropout": [Interval(Real, 0, 1, closed="left")],
+        "meta_loss_weight": [Interval(Real, 0, None, closed="left")],
+        "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
+        "teacher_forcing": ["boolean"],
+        "share_negatives": ["boolean"],
+        "synchronized": ["boolean"],
+        "n_neighbors": [Interval(Integral, 0, None, closed="left")],
+        "shuffle_words": ["boolean"],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "label_lr": [Interval(Real, 0, None, closed="neither")],
+        "label_optimizer": [StrOptions({"adam", "adagrad"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "top_k": [None, Interval(Integral, 1, None, closed="left")],
+        "callbacks": [None, list],
+        "device": [str],
+        "n_jobs": [None, Integral],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        vectorizer: Any = None,
+        embeddings: Any = None,
+        embedding_dim: int = 300,
+        max_len: int = 32,
+        n_filters: int = 32,
+        kernel_sizes: Sequence[int] = (4, 8, 16),
+        hidden_dim: int | None = None,
+        embedding_skip: bool = True,
+        dropout: float = 0.25,
+        classifier_dropout: float = 0.5,
+        head: str = "auto",
+        n_clusters: int | None = None,
+        clusters: Any = None,
+        beam_size: int = 16,
+        predict_beam_size: int = 64,
+        meta_dropout: float = 0.3,
+        meta_loss_weight: float = 1.0,
+        warmup_epochs: int = 1,
+        teacher_forcing: bool = True,
+        share_negatives: bool = True,
+        synchronized: bool = True,
+        n_neighbors: int = 100,
+        shuffle_words: bool = True,
+        word_dropout: float = 0.1,
+        max_epochs: int | str = "auto",
+        batch_size: int = 128,
+        lr: float = 3e-3,
+        label_lr: float = 1e-3,
+        label_optimizer: str = "adam",
+        validation_fraction: float = 0.05,
+        threshold: float = 0.5,
+        top_k: int | None = None,
+        callbacks: list | None = None,
+        device: str = "auto",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.vectorizer = vectorizer
+        self.embeddings = embeddings
+        self.embedding_dim = embedding_dim
+        self.max_len = max_len
+        self.n_filters = n_filters
+        self.kernel_sizes = kernel_sizes
+        self.hidden_dim = hidden_dim
+        self.embedding_skip = embedding_skip
+        self.dropout = dropout
+        self.classifier_dropout = classifier_dropout
+        self.head = head
+        self.n_clusters = n_clusters
+        self.clusters = clusters
+        self.beam_size = beam_size
+        self.predict_beam_size = predict_beam_size
+        self.meta_dropout = meta_dropout
+        self.meta_loss_weight = meta_loss_weight
+        self.warmup_epochs = warmup_epochs
+        self.teacher_forcing = teacher_forcing
+        self.share_negatives = share_negatives
+        self.synchronized = synchronized
+        self.n_neighbors = n_neighbors
+        self.shuffle_words = shuffle_words
+        self.word_dropout = word_dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.label_lr = label_lr
+        self.label_optimizer = label_optimizer
+        self.validation_fraction = validation_fraction
+        self.threshold = threshold
+        self.top_k = top_k
+        self.callbacks = callbacks
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- fit -----------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> InceptionXMLClassifier:
+        """Train on texts or a matrix, and their labels.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Raw texts, or token weights (dense or sparse; word order is then lost: the non-zeros
+            of a row are its words, largest first).
+        y : sparse or dense indicator of shape (n_samples, n_labels), label lists, or 1-D
+            Labels of each row. Outputs mirror this form.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row in the loss.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, X, y or sample_weight is not as described.
+        """
+        random_state = training.random_sources(self.random_state)
+        training.resolve_device(self.device)
+        tokens = self._fit_tokens(X)
+        self.label_space_, Y = LabelSpace.from_y(y, n_samples=len(tokens))
+        self.classes_, self.n_labels_ = self.label_space_.classes_, self.label_space_.n_labels
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, tokens.to_csr(self.vectorizer_.n_tokens_))
+        train, held_out = self._split(len(tokens), random_state)
+        self._fit_network(tokens.take(train), Y[train], _part(weight, train), random_state)
+        self._fit_lexical(tokens.take(train), Y[train])
+        self._fit_fusion(tokens.take(held_out), Y[held_out], _part(weight, held_out))
+        if len(held_out) and self.neighbours_ is not None:
+            self._fit_lexical(tokens, Y)
+        self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
+        return self
+
+    def _fit_tokens(self, X: Any) -> Tokens:
+        self.vectorizer_ = TokenVectorizer(self.vectorizer, self.max_len)
+        if not is_text(X):
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
+        tokens = self.vectorizer_.fit_transform(X, full=True)
+        self.n_features_in_ = self.vectorizer_.n_features_in_
+        return tokens
+
+    def _split(self, n: int, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to train on and rows held out for the fusion."""
+        n_held_out = min(int(n * self.validation_fraction), MAX_VALIDATION_ROWS)
+        if n_held_out < MIN_VALIDATION_ROWS:
+            n_held_out = 0
+        order = random_state.permutation(n)
+        return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+    def _fit_network(
+        self,
+        tokens: Tokens,
+        Y: sp.csr_array,
+        weight: np.ndarray | None,
+        random_state: np.random.RandomState,
+    ) -> None:
+        words = list(getattr(self.vectorizer_, "vocabulary_", ())) or None
+        n_tokens = self.vectorizer_.n_tokens_
+        network = training.build_network(self, tokens, Y, n_tokens, words, random_state)
+        self.net_ = training.train_network(self, network, tokens, Y, weight, random_state)
+        self.head_ = "sync" if isinstance(network.head, SyncHead) else "ova"
+        self.n_iter_ = len(self.net_.history)
+        self.loss_curve_ = self.net_.history[:, "train_loss"]
+
+    def _fit_lexical(self, tokens: Tokens, Y: sp.csr_array) -> None:
+        self.neighbours_: KernelNeighbours | None = None
+        if not self.n_neighbors:
+            return
+        counts = self._counts(tokens)
+        self.idf_ = None
+        if self.vectorizer_.kind_ == "text":
+            self.idf_ = inverse_document_frequency(counts)
+        self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(self._lexical_rows(tokens), Y)
+
+    def _counts(self, tokens: Tokens) -> sp.csr_array:
+        return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])
+
+    def _lexical_rows(self, tokens: Tokens) -> sp.csr_array:
+        counts = self._counts(tokens)
+        return unit_rows(counts) if self.idf_ is None else tfidf(counts, self.idf_)
+
+    def _fit_fusion(self, tokens: Tokens, Y: sp.csr_array, weight: np.ndarray | None) -> None:
+        counts = (
+            np.zeros(self.n_labels_)
+            if self.neighbours_ is None
+            else np.bincount(self.neighbours_.Y_.indices, minlength=self.n_labels_)
+        )
+        self.fusion_ = Fusion(np.log1p(counts), lexical=self.neighbours_ is not None)
+        self.shortlist_recall_ = None
+        if len(tokens) == 0:
+            return
+        candidates = self._candidates(tokens, NETWORK_CANDIDATES)
+        self.fusion_.fit(candidates, _hits(candidates, Y), weight)
+        if self.head_ == "sync":
+            self.shortlist_recall_ = _recall(candidates, Y)
+
+    # -- predictions ---------------------------------------------------------------------------
+
+    def predict_topk(self, X: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        """Best labels of each row and their probabilities.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+        k : int, default=5
+            Labels a row; at most ``n_labels_`` are returned.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples, min(k, n_labels_))
+            Names as in ``classes_``, best first.
+        scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
+            Probabilities.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If k is not a positive integer or X is not of the kind that ``fit`` has seen.
+        """
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise ValueError(f"k must be a positive integer, got {k!r}.")
+        indices, log_odds = self._ranking(X, int(k))
+        return self.label_space_.topk_names(indices), _sigmoid(log_odds)
+
+    def predict(self, X: Any) -> Any:
+        """Labels of each row, in the form of y.
+
+        For multi-label y those of probability ``threshold`` or more, ``top_k`` at most; for 1-D
+        y the best one.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        y : sparse or dense indicator, list of lists, or ndarray of shape (n_samples,)
+        """
+        k = self.top_k or NETWORK_CANDIDATES
+        indices, log_odds = self._ranking(X, k)
+        keep = (_sigmoid(log_odds) >= self.threshold) & (indices >= 0)
+        return self.label_space_.predictions(indices, keep)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities of the top-scored labels.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        probabilities : csr_array or ndarray of shape (n_samples, n_labels), float32
+            CSR for sparse y and for label lists, in which a label without an entry was not
+            among the best 100; dense otherwise. Rows sum to 1 for 1-D y.
+        """
+        indices, log_odds = self._ranking(X, self._n_scored())
+        p = _sigmoid(log_odds)
+        if self.label_space_.form in ("binary", "multiclass"):
+            p = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
+        return self.label_space_.probabilities(indices, np.where(indices >= 0, p, 0.0))
+
+    def decision_function(self, X: Any) -> Any:
+        """Log-odds of the top-scored labels.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        scores : csr_array or ndarray of shape (n_samples, n_labels), float32
+            As ``predict_proba``; ndarray of shape (n_samples,) for binary y. Labels that were
+            not scored have no entry (CSR) or a score below every scored one (dense).
+        """
+        indices, log_odds = self._ranking(X, self._n_scored())
+        if self.label_space_.form in ("sparse", "lists"):
+            return self.label_space_.probabilities(indices, log_odds)
+        lowest = np.where(np.isfinite(log_odds), log_odds, np.inf).min(initial=0.0) - 1.0
+        out = np.full((len(indices), self.n_labels_), lowest, dtype=np.float32)
+        rows, places = np.nonzero(indices >= 0)
+        out[rows, indices[rows, places]] = log_odds[rows, places]
+        return out[:, 1] - out[:, 0] if self.label_space_.form == "binary" else out
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Precision at 1: the share of rows whose best label is right.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+        y : as in ``fit``
+            True labels; labels that ``fit`` has not seen count as not found.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        p_at_1 : float in [0, 1]
+        """
+        indices, _ = self._ranking(X, 1)
+        Y = self.label_space_.encode(y, n_samples=len(indices), unknown="ignore")
+        return float(precision_at_k(Y, indices, k=1, sample_weight=sample_weight))
+
+    def shortlist_recall(self, X: Any, y: Any, k: int = 100) -> float:
+        """Share of the true labels among the ``k`` best candidates of the network alone.
+
+        The first thing to look at when accuracy is low.
+
+        Parameters
+        ----------
+        X, y : as in ``fit``
+        k : int, default=100
+
+        Returns
+        -------
+        recall : float in [0, 1]
+            Mean over the rows that have a label.
+        """
+        tokens = self._tokens(X)
+        Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="ignore")
+        labels, logits = self._network_topk(tokens, k)
+        return _recall(join_candidates(labels, logits, None, 0), Y)
+
+    def _n_scored(self) -> int:
+        dense = self.label_space_.form not in ("sparse", "lists")
+        return self.n_labels_ if dense else min(NETWORK_CANDIDATES, self.n_labels_)
+
+    def _tokens(self, X: Any) -> Tokens:
+        check_is_fitted(self)
+        if self.vectorizer_.kind_ == "matrix":
+            if is_text(X):
+                raise ValueError(
+                    "X is raw text, but the estimator was fitted on a matrix; give a matrix of "
+                    f"{self.n_features_in_} columns."
+                )
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False)
+        return self.vectorizer_.transform(X, full=True)
+
+    def _ranking(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Columns (n, k) and log-odds (n, k) of the best labels."""
+        tokens = self._tokens(X)
+        k = min(k, self.n_labels_)
+        indices = np.full((len(tokens), k), -1, dtype=np.int64)
+        scores = np.full((len(tokens), k), -np.inf, dtype=np.float32)
+        step = 16 * PREDICT_BATCH  # bounds the candidates held at once
+        for start in range(0, len(tokens), step):
+            part = slice(start, start + step)
+            candidates = self._candidates(tokens.take(part), max(k, NETWORK_CANDIDATES))
+            log_odds = self.fusion_.log_odds(candidates)
+            indices[part], scores[part] = rank(candidates, log_odds, k)
+        return indices, scores
+
+    def _candidates(self, tokens: Tokens, k: int) -> Candidates:
+        labels, logits = self._network_topk(tokens, k)
+        lexical = None
+        if self.neighbours_ is not None:
+            lexical = self.neighbours_.score(self._lexical_rows(tokens))
+        return join_candidates(labels, logits, lexical, LEXICAL_CANDIDATES)
+
+    def _network_topk(self, tokens: Tokens, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Best labels (n, min(k, n_labels)) of the network and their log-odds."""
+        module = self.net_.module_
+        device = module.embedding.weight.device
+        k = min(k, self.n_labels_)
+        labels = np.full((len(tokens), k), -1, dtype=np.int64)
+        logits = np.full((len(tokens), k), -np.inf, dtype=np.float32)
+        with torch.inference_mode():
+            for rows, X in prediction_batches(tokens, self.max_len, PREDICT_BATCH):
+                X = {name: value.to(device) for name, value in X.items()}
+                score, label = module.topk(X["ids"], X.get("weights"), k)
+                labels[rows, : label.shape[1]] = label.cpu().numpy()
+                logits[rows, : label.shape[1]] = score.float().cpu().numpy()
+        return labels, logits
+
+    # -- persistence, tags ---------------------------------------------------------------------
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to a directory: safetensors and JSON, nothing executable.
+
+        Parameters
+        ----------
+        directory : path
+            Made if absent; files of an earlier save in it are replaced.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the vectorizer holds a callable, which cannot be written as data.
+        """
+        check_is_fitted(self)
+        persistence.save(self, directory)
+
+    @classmethod
+    def load(
+        cls, directory: str | os.PathLike[str], device: str = "auto"
+    ) -> InceptionXMLClassifier:
+        """Read what ``save`` wrote; executes nothing from the directory.
+
+        Parameters
+        ----------
+        directory : path
+        device : str, default="auto"
+            Where the model is put, wherever it was trained.
+
+        Returns
+        -------
+        estimator : InceptionXMLClassifier
+
+        Raises
+        ------
+        ModelFormatError
+            If the directory is not a complete, unchanged model of a known format.
+        """
+        loaded: InceptionXMLClassifier = persistence.load(cls, directory, device)
+        return loaded
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.string = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return (1.0 / (1.0 + np.exp(-np.clip(x, -30, 30)))).astype(np.float32)
+
+
+def _part(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if weight is None else weight[rows]
+
+
+def _hits(c: Candidates, Y: sp.csr_array) -> np.ndarray:
+    """Whether each candidate (n, m) is a label of its row."""
+    n, n_labels = Y.shape
+    keys = np.repeat(np.arange(n, dtype=np.int64), np.diff(Y.indptr)) * n_labels + Y.indices
+    wanted = np.arange(n)[:, None] * n_labels + c.labels
+    return np.isin(wanted, keys) & (c.labels >= 0)
+
+
+def _recall(c: Candidates, Y: sp.csr_array) -> float:
+    n_true = np.diff(Y.indptr)
+    found = _hits(c, Y)[:, :].sum(axis=1)
+    return float((found[n_true > 0] / n_true[n_true > 0]).mean()) if n_true.any() else 0.0

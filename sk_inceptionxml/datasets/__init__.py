@@ -1,0 +1,28 @@
+"""Short-text data sets for extreme multi-label classification.
+
+A real corpus that every installation can harvest offline, a synthetic generator that scales to
+hundreds of thousands of labels, and readers for JSON Lines files and for the file formats of the
+Extreme Classification Repository. Nothing here imports torch.
+"""
+
+from ._api_docs import load_api_docs
+from ._jsonl import load_jsonl
+from ._synthetic import make_short_text
+from ._xmc_repository import (
+    load_xmc_filter,
+    load_xmc_json,
+    load_xmc_matrix,
+    load_xmc_raw_text,
+    load_xmc_sparse,
+)
+
+__all__ = [
+    "load_api_docs",
+    "load_jsonl",
+    "load_xmc_filter",
+    "load_xmc_json",
+    "load_xmc_matrix",
+    "load_xmc_raw_text",
+    "load_xmc_sparse",
+    "make_short_text",
+]

@@ -1,0 +1,69 @@
+"""Streaming line input shared by the file readers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+PathLike = str | os.PathLike[str]
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+
+def fail(path: PathLike, line: int, message: str) -> NoReturn:
+    """Raise the ValueError that every reader raises: file, line number (from 1), what is wrong."""
+    raise ValueError(f"{os.fspath(path)}, line {line}: {message}")
+
+
+def iter_lines(path: PathLike) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number from 1, line without its end)``; gzip is known by its magic bytes."""
+    with open(path, "rb") as probe:
+        compressed = probe.read(2) == _GZIP_MAGIC
+    number = 0
+    with gzip.open(path, "rb") if compressed else open(path, "rb") as stream:
+        try:
+            for number, line in enumerate(stream, start=1):
+                if number == 1:
+                    line = line.removeprefix(_UTF8_BOM)
+                yield number, line.rstrip(b"\r\n")
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            fail(path, number + 1, f"damaged or truncated gzip data ({error}); fetch it again")
+
+
+def decode(path: PathLike, number: int, line: bytes, encoding: str = "utf-8") -> str:
+    """Decode one line, or fail with its place."""
+    try:
+        return line.decode(encoding)
+    except UnicodeDecodeError as error:
+        fail(path, number, f"not valid {encoding} ({error.reason} at byte {error.start})")
+
+
+def iter_json(path: PathLike) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield ``(line number, object)`` from a file with one JSON object a line, blanks skipped."""
+    for number, line in iter_lines(path):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(decode(path, number, line))
+        except json.JSONDecodeError as error:
+            fail(path, number, f"not valid JSON ({error.msg} at column {error.colno})")
+        except RecursionError:
+            fail(path, number, "not valid JSON (nested too deeply)")
+        if not isinstance(row, dict):
+            fail(path, number, f"expected a JSON object, got {type(row).__name__}")
+        yield number, row
+
+
+def get_field(path: PathLike, number: int, row: dict[str, Any], key: str, kind: type) -> Any:
+    """Return ``row[key]`` checked to be a ``kind``, or fail with its place."""
+    if key not in row:
+        fail(path, number, f"no key {key!r}; the keys are {sorted(row)}")
+    value = row[key]
+    if not isinstance(value, kind):
+        fail(path, number, f"{key!r} must be a {kind.__name__}, got {type(value).__name__}")
+    return value

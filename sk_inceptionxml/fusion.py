@@ -1,0 +1,183 @@
+"""One calibrated probability from the network's score and the lexical evidence.
+
+The candidates of a row are the network's best labels and the best labels of its lexical
+neighbours. A logistic regression on a few features of each (row, label) pair, fitted on rows
+held out of the training, turns them into probabilities that are ranked and returned.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+
+LOGIT_LIMIT = 15.0
+
+
+class Candidates(NamedTuple):
+    """Labels that may be returned for each row; -1 fills the places that hold none."""
+
+    labels: np.ndarray  # (n, m) int64
+    network: np.ndarray  # (n, m) float32, log-odds of the network
+    lexical: np.ndarray  # (n, m) float32, score of the lexical neighbours
+    observed: np.ndarray  # (n, m) bool, the network ranked the label among its best
+
+
+def top_entries(scores: sp.csr_array, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns (n, k) and values (n, k) of the largest positive entries; -1 and 0 where fewer."""
+    n = scores.shape[0]
+    row = np.repeat(np.arange(n), np.diff(scores.indptr))
+    keep = scores.data > 0
+    row, column, value = row[keep], scores.indices[keep], scores.data[keep]
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    place = np.arange(len(row)) - np.searchsorted(row, np.arange(n))[row]
+    keep = place < k
+    columns = np.full((n, k), -1, dtype=np.int64)
+    values = np.zeros((n, k), dtype=np.float32)
+    columns[row[keep], place[keep]] = column[keep]
+    values[row[keep], place[keep]] = value[keep]
+    return columns, values
+
+
+def join_candidates(
+    labels: np.ndarray, logits: np.ndarray, lexical: sp.csr_array | None, n_lexical: int
+) -> Candidates:
+    """Join the network's ranking with the best labels of the lexical neighbours.
+
+    Parameters
+    ----------
+    labels, logits : ndarray of shape (n, c)
+        The network's best labels, -1 for none, and their log-odds.
+    lexical : csr_array of shape (n, n_labels) or None
+        Scores of the neighbours' labels.
+    n_lexical : int
+        Lexical labels that join at most.
+
+    Returns
+    -------
+    candidates : Candidates of shape (n, c + n_lexical)
+        A label that only the neighbours know gets the network's lowest score of the row, which
+        bounds it from above.
+    """
+    n, c = labels.shape
+    observed = labels >= 0
+    if lexical is None:
+        zero = np.zeros(labels.shape, dtype=np.float32)
+        return Candidates(labels, logits, zero, observed)
+    lexical = sp.csr_array(lexical)
+    lexical.sort_indices()
+    n_labels = lexical.shape[1]
+    rows = np.arange(n)[:, None]
+    stored = np.repeat(np.arange(n, dtype=np.int64), np.diff(lexical.indptr)) * n_labels
+    known = _values_at(stored + lexical.indices, lexical.data, rows * n_labels + labels)
+    extra, value = top_entries(lexical, n_lexical)
+    own = np.sort(np.where(observed, rows * n_labels + labels, -1).ravel())
+    extra[_contains(own, rows * n_labels + extra)] = -1
+    floor = np.where(observed, logits, np.inf).min(axis=1, initial=0.0)
+    return Candidates(
+        np.hstack([labels, extra]),
+        np.hstack([logits, np.broadcast_to(floor[:, None], extra.shape)]).astype(np.float32),
+        np.hstack([np.where(observed, known, 0.0), value]).astype(np.float32),
+        np.hstack([observed, np.zeros(extra.shape, dtype=bool)]),
+    )
+
+
+def _contains(sorted_keys: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    if not len(sorted_keys):
+        return np.zeros(keys.shape, dtype=bool)
+    place = np.searchsorted(sorted_keys, keys).clip(max=len(sorted_keys) - 1)
+    return np.asarray(sorted_keys[place] == keys)
+
+
+def _values_at(sorted_keys: np.ndarray, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    if not len(sorted_keys):
+        return np.zeros(keys.shape, dtype=np.float32)
+    place = np.searchsorted(sorted_keys, keys).clip(max=len(sorted_keys) - 1)
+    return np.where(sorted_keys[place] == keys, values[place], 0.0)
+
+
+class Fusion:
+    """Logistic regression on the features of (row, label) pairs.
+
+    Parameters
+    ----------
+    log_counts : ndarray of shape (n_labels,), float32
+        ``log(1 + training rows)`` of every label.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+    intercept_ : float
+    """
+
+    N_FEATURES = 7
+
+    def __init__(self, log_counts: np.ndarray, lexical: bool) -> None:
+        self.log_counts = np.asarray(log_counts, dtype=np.float32)
+        self.lexical = lexical
+        self.coef_ = np.zeros(self.N_FEATURES)
+        self.coef_[:2] = [1.0, 6.0 if lexical else 0.0]  # until fitted
+        self.intercept_ = -1.0 if lexical else 0.0
+
+    def features(self, c: Candidates) -> np.ndarray:
+        """Features (n, m, N_FEATURES) of every candidate."""
+        z = np.clip(c.network, -LOGIT_LIMIT, LOGIT_LIMIT)
+        s = np.clip(c.lexical, -0.5, 1.5)
+        root = np.sqrt(np.maximum(s, 0.0))
+        count = self.log_counts[np.maximum(c.labels, 0)]
+        unseen = ~c.observed
+        return np.stack([z, s, root, count, z * root, count * root, unseen * 1.0], axis=-1)
+
+    def fit(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
+        """Fit on candidates and whether each is a label of its row.
+
+        Parameters
+        ----------
+        c : Candidates of shape (n, m)
+        hits : ndarray of shape (n, m), bool
+        sample_weight : ndarray of shape (n,) or None
+        """
+        valid = c.labels >= 0
+        if hits[valid].sum() < 20 or (~hits[valid]).sum() < 20:
+            return self
+        F = self.features(c)[valid]
+        weight = None
+        if sample_weight is not None:
+            weight = np.broadcast_to(sample_weight[:, None], valid.shape)[valid]
+        mean, scale = F.mean(axis=0), F.std(axis=0) + 1e-6
+        model = LogisticRegression(C=1.0, max_iter=300)
+        model.fit((F - mean) / scale, hits[valid], sample_weight=weight)
+        self.coef_ = model.coef_[0] / scale
+        self.intercept_ = float(model.intercept_[0] - mean @ self.coef_)
+        return self
+
+    def log_odds(self, c: Candidates) -> np.ndarray:
+        """Log-odds (n, m) that each candidate is a label of its row; -inf where there is none."""
+        out = self.features(c) @ self.coef_ + self.intercept_
+        return np.where(c.labels >= 0, out, -np.inf).astype(np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """State as plain data."""
+        return {
+            "coef": self.coef_.tolist(),
+            "intercept": self.intercept_,
+            "lexical": self.lexical,
+        }
+
+
+def rank(c: Candidates, log_odds: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Best k labels (n, k) and log-odds (n, k), best first; ties by the lower label.
+
+    Places without a candidate hold label -1 and -inf.
+    """
+    n, m = log_odds.shape
+    order = np.lexsort((c.labels, -log_odds), axis=1)[:, :k] if m else np.empty((n, 0), int)
+    labels = np.take_along_axis(c.labels, order, axis=1)
+    scores = np.take_along_axis(log_odds, order, axis=1)
+    if m < k:
+        labels = np.pad(labels, ((0, 0), (0, k - m)), constant_values=-1)
+        scores = np.pad(scores, ((0, 0), (0, k - m)), constant_values=-np.inf)
+    return labels, scores

@@ -1,0 +1,146 @@
+"""The classifiers on top of the encoder: one-vs-all (InceptionXML).
+
+Losses are sums of binary cross-entropies over labels, averaged over the rows of the batch, so
+that neither the step size nor Adam's epsilon depends on the number of labels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sk_inceptionxml.encoder import ChannelNorm, Dropout
+
+LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
+
+
+class _OneVsAllLoss(torch.autograd.Function):
+    """Sum over labels of the binary cross-entropy, with its gradient formed in the forward pass.
+
+    The gradient of the logits is ``sigmoid(z) - y`` (Renee, MLSys 2023, calls it skip-loss): no
+    (B, L) target and no autograd graph over (B, L); logits exist one chunk of labels at a time.
+    """
+
+    @staticmethod
+    def forward(ctx, h, weight, bias, rows, columns, row_weight, mask):  # type: ignore[no-untyped-def]
+        n, n_labels = len(h), len(weight)
+        step = max(1, LABEL_CHUNK // n)
+        loss = h.new_zeros(())
+        grad_h = torch.zeros_like(h)
+        grad_w = torch.empty_like(weight)
+        grad_b = torch.empty_like(bias)
+        for start in range(0, n_labels, step):
+            stop = min(start + step, n_labels)
+            z = torch.addmm(bias[start:stop], h, weight[start:stop].t())
+            if step < n_labels:
+                inside = (columns >= start) & (columns < stop)
+                r, c = rows[inside], columns[inside] - start
+            else:
+                r, c = rows, columns
+            g = torch.sigmoid(z)
+            positive = z[r, c]
+            terms = F.softplus(z)
+            if mask is not None:
+                terms *= mask[:, start:stop]
+                g *= mask[:, start:stop]
+            loss += (terms.sum(1).index_add_(0, r, -positive) * row_weight).sum()
+            g[r, c] -= 1.0
+            g *= row_weight[:, None]
+            grad_h.addmm_(g, weight[start:stop])
+            torch.mm(g.t(), h, out=grad_w[start:stop])
+            torch.sum(g, 0, out=grad_b[start:stop])
+        ctx.save_for_backward(grad_h, grad_w, grad_b)
+        return loss
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        grad_h, grad_w, grad_b = ctx.saved_tensors
+        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), None, None, None, None
+
+
+def one_vs_all_loss(
+    h: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    row_weight: Tensor,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of ``h @ weight.T + bias``, summed over labels, weighted over rows.
+
+    Parameters
+    ----------
+    h : Tensor of shape (B, D)
+    weight : Tensor of shape (M, D)
+    bias : Tensor of shape (M,)
+    rows, columns : Tensor of shape (n_positives,), int64
+        Places of the positive entries.
+    row_weight : Tensor of shape (B,)
+        1 / B for the mean over the batch.
+    mask : Tensor of shape (B, M), bool, optional
+        Entries that take part; every positive must be one of them.
+    """
+    loss: Tensor = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, mask)
+    return loss
+
+
+class SkipPool(nn.Module):
+    """The feature brought to the width of the hidden layer, by averaging where they differ."""
+
+    def __init__(self, n_features: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.pool = None if n_features == hidden_dim else nn.AdaptiveAvgPool1d(hidden_dim)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h if self.pool is None else self.pool(h.unsqueeze(1)).squeeze(1)
+
+
+class OneVsAllHead(nn.Module):
+    """Hidden layer with a skip connection and a linear classifier over every label."""
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_dim: int,
+        label_counts: Tensor,
+        n_rows: int,
+        dropout: float,
+        classifier_dropout: float,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        n_labels = len(label_counts)
+        self.pre_dropout = Dropout(dropout)
+        self.hidden = nn.Linear(n_features, hidden_dim)
+        nn.init.xavier_uniform_(self.hidden.weight, generator=generator)
+        nn.init.zeros_(self.hidden.bias)
+        self.norm = ChannelNorm(hidden_dim)
+        self.skip = SkipPool(n_features, hidden_dim)
+        self.dropout = Dropout(classifier_dropout)
+        self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
+        nn.init.xavier_uniform_(self.weight, generator=generator)
+        self.bias = nn.Parameter(prior_logit(label_counts, n_rows))
+
+    def features(self, h: Tensor) -> Tensor:
+        r = self.norm(F.gelu(self.hidden(self.pre_dropout(h))))
+        return self.dropout(r + self.skip(h))
+
+    def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
+        r = self.features(h)
+        return one_vs_all_loss(r, self.weight, self.bias, rows, columns, row_weight)
+
+    def topk(self, h: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Logits (B, k), best first, and their labels (B, k)."""
+        r = self.features(h)
+        z = torch.addmm(self.bias, r, self.weight.t())
+        return z.topk(min(k, z.shape[1]), dim=1)
+
+
+def prior_logit(counts: Tensor, n_rows: int) -> Tensor:
+    """Logit of the smoothed frequency of every label: the bias at which training starts."""
+    p = (counts.float() + 0.5) / (n_rows + 1.0)
+    return torch.log(p / (1 - p)).clamp_(min=-math.log(1e7))

@@ -1,0 +1,89 @@
+"""Training through skorch: two optimisers on one backward pass, length-bucketed batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from torch import Tensor
+
+from sk_inceptionxml.batches import LengthBucketedBatches
+from sk_inceptionxml.network import InceptionXMLNetwork
+from sk_inceptionxml.optimizers import RowAdam
+
+
+class FeatureLoss(torch.nn.Module):
+    """Placeholder criterion: the head computes the loss from features and positives."""
+
+    def forward(self, loss: Tensor, _: Any = None) -> Tensor:
+        return loss
+
+
+class XMCNet(NeuralNet):
+    """A skorch net whose prediction is the encoder's feature and whose loss is the head's.
+
+    Parameters
+    ----------
+    module : InceptionXMLNetwork
+    label_lr : float
+        Learning rate of the label vectors; ``lr`` is that of everything else.
+    label_optimizer : {"adam", "adagrad"}
+        Adagrad keeps one number a label instead of two a weight.
+    rng : Generator
+        Source of the batches.
+    """
+
+    def __init__(
+        self,
+        module: InceptionXMLNetwork,
+        *,
+        label_lr: float = 1e-3,
+        label_optimizer: str = "adam",
+        rng: np.random.Generator | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.label_lr = label_lr
+        self.label_optimizer = label_optimizer
+        self.rng = rng
+        kwargs.setdefault("criterion", FeatureLoss)
+        super().__init__(module, train_split=None, verbose=0, **kwargs)
+
+    def initialize_optimizer(self, triggered_directly: Any = None) -> XMCNet:
+        """Adam for the dense part, ``RowAdam`` for the tables."""
+        module = self.module_
+        tables = module.row_sparse_parameters()
+        labels = {id(p) for p in module.label_parameters()}
+        rowwise = self.label_optimizer == "adagrad"
+        dense: list[dict[str, Any]] = [{"params": [], "lr": self.lr}]
+        sparse: list[dict[str, Any]] = [{"params": [], "lr": self.lr}]
+        label_group = {"params": module.label_parameters(), "lr": self.label_lr}
+        table_ids = {id(p) for p in tables}
+        for p in module.parameters():
+            if id(p) not in labels:
+                (sparse if id(p) in table_ids else dense)[0]["params"].append(p)
+        if labels <= table_ids or rowwise:
+            sparse.append({**label_group, "rowwise": rowwise})
+        else:
+            dense.append(label_group)
+        self.optimizer_ = torch.optim.Adam(dense, fused=True)
+        self.optimizer_sparse_ = RowAdam(sparse)
+        return self
+
+    def _step_optimizer(self, step_fn: Any) -> None:
+        # skorch would run forward and backward once for every optimiser
+        step_fn()
+        self.optimizer_.step()
+        self.optimizer_sparse_.step()
+
+    def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
+        self.module_.zero_grad(set_to_none=True)
+
+    def get_loss(self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
+        """Loss of the head on features ``y_pred`` and positives ``y_true``."""
+        return self.module_.head.loss(y_pred, *y_true)
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> LengthBucketedBatches:
+        """Shuffled batches of rows of similar length."""
+        return LengthBucketedBatches(dataset, self.batch_size, self.rng)

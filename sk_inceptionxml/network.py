@@ -1,0 +1,59 @@
+"""The whole network: embedding table, encoder and head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sk_inceptionxml.encoder import Dropout, InceptionEncoder
+from sk_inceptionxml.heads import OneVsAllHead
+from sk_inceptionxml.sync import SyncHead
+from sk_inceptionxml.vectorize import PADDING
+
+
+class InceptionXMLNetwork(nn.Module):
+    """Token ids in, encoder features out; the head turns features into a loss or a ranking.
+
+    Parameters
+    ----------
+    table : Tensor of shape (n_tokens, embedding_dim)
+        Start of the word vectors; the padding row is zero.
+    encoder : InceptionEncoder
+    head : OneVsAllHead or SyncHead
+    """
+
+    def __init__(
+        self, table: Tensor, encoder: InceptionEncoder, head: OneVsAllHead | SyncHead
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(
+            table, freeze=False, padding_idx=PADDING, sparse=True
+        )
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Features (B, n_features) of padded token ids (B, S) and their weights (B, S)."""
+        x = self.embedding(ids)
+        if weights is not None:
+            x = x * weights.unsqueeze(-1)
+        return self.encoder(x, (ids != PADDING).sum(1))
+
+    def topk(self, ids: Tensor, weights: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
+        """Scores and labels (B, k) of a batch, best first."""
+        return self.head.topk(self(ids, weights), k)
+
+    def row_sparse_parameters(self) -> list[nn.Parameter]:
+        """Tables of which a step touches only some rows."""
+        tables = [self.embedding.weight]
+        return [*tables, *self.label_parameters()] if isinstance(self.head, SyncHead) else tables
+
+    def label_parameters(self) -> list[nn.Parameter]:
+        """Vector and bias of every label."""
+        return [self.head.weight, self.head.bias]
+
+    def set_generator(self, generator: torch.Generator | None) -> None:
+        """Draw every dropout mask from ``generator``."""
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.generator = generator

@@ -1,0 +1,88 @@
+"""Optimisers of the tables that a step touches only in part: word vectors and label vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+class RowAdam(Optimizer):
+    """Adam that reads and writes only the rows with a gradient (as ``SparseAdam``, faster).
+
+    Parameters
+    ----------
+    params : iterable of Parameter or dict
+        Two-dimensional tables. A group may set ``rowwise=True``: row-wise Adagrad, without first
+        moment and with one second moment a row (4 bytes a label instead of 8 a weight).
+    lr : float, default=1e-3
+    betas : pair of float, default=(0.9, 0.999)
+    eps : float, default=1e-8
+    rowwise : bool, default=False
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        rowwise: bool = False,
+    ) -> None:
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, rowwise=rowwise))
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                grad = p.grad.coalesce() if p.grad.is_sparse else p.grad
+                rows = grad.indices()[0] if p.grad.is_sparse else None
+                values = grad.values() if p.grad.is_sparse else grad
+                update = self._adagrad if group["rowwise"] else self._adam
+                update(p, rows, values, group)
+
+    def _adagrad(self, p: Tensor, rows: Tensor | None, grad: Tensor, group: dict) -> None:
+        state = self.state[p]
+        if not state:
+            state["sum"] = torch.zeros(len(p), dtype=torch.float32, device=p.device)
+        power = grad.float().pow(2).mean(dim=tuple(range(1, grad.ndim)))
+        total = state["sum"]
+        if rows is None:
+            total += power
+        else:
+            power = total.index_add_(0, rows, power).index_select(0, rows)
+        scale = group["lr"] / ((total if rows is None else power).sqrt() + group["eps"])
+        scale = scale.view(-1, *[1] * (grad.ndim - 1))
+        if rows is None:
+            p.addcmul_(grad, scale, value=-1)
+        else:
+            p.index_add_(0, rows, (grad * scale).to(p.dtype), alpha=-1)
+
+    def _adam(self, p: Tensor, rows: Tensor | None, grad: Tensor, group: dict) -> None:
+        state = self.state[p]
+        if not state:
+            state["step"] = 0
+            state["exp_avg"] = torch.zeros_like(p)
+            state["exp_avg_sq"] = torch.zeros_like(p)
+        state["step"] += 1
+        b1, b2 = group["betas"]
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        if rows is not None:
+            m, v = m.index_select(0, rows), v.index_select(0, rows)
+        m.lerp_(grad, 1 - b1)
+        v.mul_(b2).addcmul_(grad, grad, value=1 - b2)
+        if rows is not None:
+            state["exp_avg"].index_copy_(0, rows, m)
+            state["exp_avg_sq"].index_copy_(0, rows, v)
+        t = state["step"]
+        step_size = group["lr"] * (1 - b2**t) ** 0.5 / (1 - b1**t)
+        update = m / v.sqrt_().add_(group["eps"]) if rows is not None else m / (v.sqrt() + group["eps"])
+        if rows is None:
+            p.add_(update, alpha=-step_size)
+        else:
+            p.index_add_(0, rows, update, alpha=-step_size)

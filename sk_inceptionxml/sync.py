@@ -1,0 +1,254 @@
+"""SyncXML: a meta-classifier shortlists labels, an extreme classifier of equal structure ranks.
+
+Rows of the extreme classifier are stored in the order of the clusters, so that a cluster is one
+contiguous block. In training the shortlists of a batch are united: their labels form one dense
+product, every label of the union is a hard or an in-batch negative of every row, and no padding
+exists that could enter the loss.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sk_inceptionxml.encoder import Dropout, SpectralLinear
+from sk_inceptionxml.heads import SkipPool, one_vs_all_loss, prior_logit
+
+GATHER_BUDGET = 1 << 22  # floats of label vectors gathered at once in prediction (16 MB)
+
+
+def _row_sparse(index: Tensor, values: Tensor, size: torch.Size) -> Tensor:
+    return torch.sparse_coo_tensor(
+        index[None], values, size, is_coalesced=True, check_invariants=False
+    )
+
+
+class _GatherRows(torch.autograd.Function):
+    """Rows of a table, by sorted distinct indices, with a coalesced row-sparse gradient."""
+
+    @staticmethod
+    def forward(ctx, table, index):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(index)
+        ctx.size = table.shape
+        return table.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        (index,) = ctx.saved_tensors
+        return _row_sparse(index, grad, ctx.size), None
+
+
+class SynchronizedBranch(nn.Module):
+    """Hidden layer of the meta-classifier and of the extreme classifier alike (method 1.3)."""
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_dim: int,
+        dropout: float,
+        classifier_dropout: float,
+        hidden: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.pre_dropout = Dropout(dropout)
+        self.hidden = SpectralLinear(n_features, hidden_dim, generator) if hidden else None
+        self.skip = SkipPool(n_features, hidden_dim)
+        self.dropout = Dropout(classifier_dropout)
+
+    def forward(self, h: Tensor) -> Tensor:
+        out = self.skip(h)
+        if self.hidden is not None:
+            out = out + F.gelu(self.hidden(self.pre_dropout(h)))
+        return self.dropout(out)
+
+
+class SyncHead(nn.Module):
+    """Meta-classifier and extreme classifier, trained together on one encoder.
+
+    Parameters
+    ----------
+    clusters : ndarray of shape (n_labels,), int
+        Meta-label of every label.
+    label_counts : ndarray of shape (n_labels,)
+        Training rows of every label, from which the biases start.
+    n_rows : int
+        Training rows.
+    beam_size, predict_beam_size : int
+        Clusters kept in the shortlist of a row, in training and in prediction.
+    teacher_forcing : bool
+        The true clusters of a row enter its shortlist in training.
+    share_negatives : bool
+        Every label of the batch's united shortlists is a negative of every row; otherwise only
+        those of the row's own shortlist.
+    synchronized : bool
+        False leaves the hidden layer of the meta-classifier out: hard-negative mining by a
+        classifier of another structure, the baseline that the paper improves on.
+    """
+
+    members: Tensor
+    starts: Tensor
+    cluster_of: Tensor
+    position_of: Tensor
+    label_at: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_dim: int,
+        clusters: np.ndarray,
+        label_counts: np.ndarray,
+        n_rows: int,
+        *,
+        beam_size: int,
+        predict_beam_size: int,
+        dropout: float,
+        classifier_dropout: float,
+        meta_dropout: float,
+        meta_loss_weight: float = 1.0,
+        teacher_forcing: bool = True,
+        share_negatives: bool = True,
+        synchronized: bool = True,
+        true_cluster_counts: np.ndarray | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.beam_size, self.predict_beam_size = beam_size, predict_beam_size
+        self.meta_loss_weight = meta_loss_weight
+        self.teacher_forcing, self.share_negatives = teacher_forcing, share_negatives
+        self.detached = False  # set by the training schedule
+        self.cluster_weight = 1.0  # of the meta-classifier's log-probability, set after training
+        self._register_clusters(np.asarray(clusters))
+        branch = (n_features, hidden_dim, dropout)
+        self.meta = SynchronizedBranch(*branch, meta_dropout, synchronized, generator)
+        self.extreme = SynchronizedBranch(*branch, classifier_dropout, True, generator)
+        n_labels, n_clusters = len(self.cluster_of), len(self.starts) - 1
+        counts = torch.as_tensor(label_counts)
+        if true_cluster_counts is None:
+            true_cluster_counts = np.bincount(clusters, weights=label_counts)
+        self.meta_weight = nn.Parameter(torch.empty(n_clusters, hidden_dim))
+        self.meta_bias = nn.Parameter(prior_logit(torch.as_tensor(true_cluster_counts), n_rows))
+        self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
+        self.bias = nn.Parameter(prior_logit(counts, n_rows)[self.label_at][:, None])
+        for w in (self.meta_weight, self.weight):
+            nn.init.xavier_uniform_(w, generator=generator)
+
+    def _register_clusters(self, clusters: np.ndarray) -> None:
+        order = np.argsort(clusters, kind="stable")
+        sizes = np.bincount(clusters)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        members = starts[:-1, None] + np.arange(sizes.max())
+        members[members >= starts[1:, None]] = -1
+        position = np.empty(len(order), dtype=np.int64)
+        position[order] = np.arange(len(order))
+        for name, value in [
+            ("label_at", order),  # label stored at each position
+            ("position_of", position),
+            ("cluster_of", clusters),
+            ("starts", starts),
+            ("members", members),  # positions of each cluster's labels, -1 where it is smaller
+        ]:
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.int64))
+
+    # -- training ------------------------------------------------------------------------------
+
+    def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
+        """Sum of the losses of both classifiers over one batch."""
+        r = self.meta(h)
+        n_clusters = len(self.meta_weight)
+        pairs = torch.unique(rows * n_clusters + self.cluster_of[columns])
+        true_rows, true_clusters = pairs // n_clusters, pairs % n_clusters
+        meta_loss = one_vs_all_loss(
+            r, self.meta_weight, self.meta_bias, true_rows, true_clusters, row_weight
+        )
+        with torch.no_grad():
+            own = self._shortlist(r.detach(), true_rows, true_clusters)
+        extreme_loss = self._extreme_loss(
+            h.detach() if self.detached else h, own, rows, columns, row_weight
+        )
+        return extreme_loss + self.meta_loss_weight * meta_loss
+
+    def _shortlist(self, r: Tensor, true_rows: Tensor, true_clusters: Tensor) -> Tensor:
+        """Pairs row * n_clusters + cluster of the shortlists, sorted and distinct."""
+        n_clusters = len(self.meta_weight)
+        z = torch.addmm(self.meta_bias, r, self.meta_weight.t())
+        if self.teacher_forcing:  # a true cluster ranks above every other
+            z[true_rows, true_clusters] = torch.inf
+        top = z.topk(min(self.beam_size, n_clusters), dim=1).indices
+        base = torch.arange(len(r), device=r.device)[:, None] * n_clusters
+        return torch.sort((base + top).flatten()).values
+
+    def _extreme_loss(
+        self, h: Tensor, own: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor
+    ) -> Tensor:
+        n_clusters = len(self.meta_weight)
+        clusters = torch.unique(own % n_clusters)
+        positions = self._positions(clusters)
+        wanted = self.position_of[columns]
+        found = torch.searchsorted(positions, wanted).clamp_(max=len(positions) - 1)
+        inside = positions[found] == wanted  # all, unless teacher forcing is off or K too small
+        rows, found = rows[inside], found[inside]
+        mask = None
+        if not self.share_negatives:
+            chosen = torch.zeros(len(h), len(clusters), dtype=torch.bool, device=h.device)
+            chosen[own // n_clusters, torch.searchsorted(clusters, own % n_clusters)] = True
+            sizes = self.starts[clusters + 1] - self.starts[clusters]
+            mask = chosen.repeat_interleave(sizes, dim=1)
+            keep = mask[rows, found]
+            rows, found = rows[keep], found[keep]
+        return one_vs_all_loss(
+            self.extreme(h),
+            _GatherRows.apply(self.weight, positions),
+            _GatherRows.apply(self.bias, positions).squeeze(1),
+            rows,
+            found,
+            row_weight,
+            mask,
+        )
+
+    def _positions(self, clusters: Tensor) -> Tensor:
+        """Positions of every label of sorted clusters, ascending."""
+        start = self.starts[clusters]
+        sizes = self.starts[clusters + 1] - start
+        first = torch.cumsum(sizes, 0) - sizes
+        n = int(sizes.sum())
+        return (start - first).repeat_interleave(sizes) + torch.arange(n, device=start.device)
+
+    # -- prediction ----------------------------------------------------------------------------
+
+    def shortlist(self, h: Tensor, beam_size: int | None = None) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (B, K) and clusters (B, K) of the shortlist, best first."""
+        z = torch.addmm(self.meta_bias, self.meta(h), self.meta_weight.t())
+        k = min(beam_size or self.predict_beam_size, z.shape[1])
+        z, clusters = z.topk(k, dim=1)
+        return F.logsigmoid(z), clusters
+
+    def candidates(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Extreme logits, cluster log-probabilities and labels (B, K * s); -1 is no label."""
+        cluster_score, clusters = self.shortlist(h)
+        r = self.extreme(h)
+        s = self.members.shape[1]
+        positions = self.members[clusters].flatten(1)
+        parts = []
+        step = max(1, GATHER_BUDGET // (positions.shape[1] * r.shape[1]))
+        for i in range(0, len(r), step):
+            p = positions[i : i + step].clamp(min=0)
+            gathered = self.weight.index_select(0, p.flatten()).view(*p.shape, -1)
+            z = torch.bmm(gathered.to(r.dtype), r[i : i + step].unsqueeze(2)).squeeze(2)
+            parts.append(z + self.bias[:, 0].index_select(0, p.flatten()).view(p.shape))
+        labels = torch.where(positions >= 0, self.label_at[positions.clamp(min=0)], -1)
+        return torch.cat(parts), cluster_score.repeat_interleave(s, dim=1), labels
+
+    def topk(self, h: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Log-odds (B, k), best first, and labels (B, k); -1 with -inf is no label.
+
+        The probability is ``p(label) * p(cluster) ** w``, with w = ``cluster_weight``.
+        """
+        z, cluster_score, labels = self.candidates(h)
+        score = F.logsigmoid(z) + self.cluster_weight * cluster_score
+        score = score.masked_fill(labels < 0, -torch.inf)
+        score, place = score.topk(min(k, score.shape[1]), dim=1)
+        log_odds = score - torch.log1p(-score.exp().clamp(max=1 - 1e-6))
+        return log_odds, labels.gather(1, place)

@@ -1,0 +1,209 @@
+"""Build the network for some training rows and train it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.utils import check_random_state
+
+from sk_inceptionxml.allocator import reused_buffers
+from sk_inceptionxml.batches import TokenDataset
+from sk_inceptionxml.callbacks import DetachSchedule, NonFiniteGuard, OneCycle, Progress
+from sk_inceptionxml.clustering import BalancedLabelClustering, validate_clusters
+from sk_inceptionxml.embeddings import embedding_table
+from sk_inceptionxml.encoder import InceptionEncoder
+from sk_inceptionxml.heads import OneVsAllHead
+from sk_inceptionxml.neighbours import inverse_document_frequency, tfidf
+from sk_inceptionxml.net import XMCNet
+from sk_inceptionxml.network import InceptionXMLNetwork
+from sk_inceptionxml.sync import SyncHead
+from sk_inceptionxml.vectorize import Tokens
+
+if TYPE_CHECKING:
+    from sk_inceptionxml.classifier import InceptionXMLClassifier
+
+MIN_STEPS = 500  # fewer optimiser steps than this leave a small data set untrained
+MIN_EPOCHS, MAX_EPOCHS = 6, 60
+SYNC_LABELS = 100_000  # one-vs-all is as fast and more accurate below
+
+
+def resolve_device(device: str) -> torch.device:
+    """The device named, or the best one where it is ``"auto"``.
+
+    Raises
+    ------
+    ValueError
+        If the device is not one that torch knows and this machine has.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device={device!r} is not available here ({str(error).splitlines()[0]}); "
+            "use 'cpu' or 'auto'."
+        ) from None
+    return resolved
+
+
+def resolve_head(head: str, n_labels: int) -> str:
+    """``"sync"`` from 100,000 labels on where the head is ``"auto"``."""
+    if head != "auto":
+        return head
+    return "sync" if n_labels >= SYNC_LABELS else "ova"
+
+
+def resolve_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> int:
+    """Epochs of training: 6, or as many as make 500 optimiser steps, 60 at most."""
+    if max_epochs != "auto":
+        return int(max_epochs)
+    steps = math.ceil(n_rows / batch_size)
+    return int(np.clip(math.ceil(MIN_STEPS / steps), MIN_EPOCHS, MAX_EPOCHS))
+
+
+def resolve_hidden_dim(hidden_dim: int | None, n_features: int) -> int:
+    """Width of the hidden layer: that of the feature unless given."""
+    return n_features if hidden_dim is None else hidden_dim
+
+
+def make_clusters(
+    params: InceptionXMLClassifier,
+    counts: sp.csr_array,
+    Y: sp.csr_array,
+    random_state: np.random.RandomState,
+) -> np.ndarray:
+    """Meta-label of every label: the user's clusters, or balanced ones."""
+    n_labels = Y.shape[1]
+    if params.clusters is not None:
+        return np.asarray(validate_clusters(params.clusters, n_labels))
+    clustering = BalancedLabelClustering(
+        n_clusters=params.n_clusters,
+        n_jobs=params.n_jobs,
+        random_state=random_state.randint(2**31 - 1),
+    )
+    features = tfidf(counts, inverse_document_frequency(counts))
+    return np.asarray(clustering.fit(features, Y).labels_)
+
+
+def build_network(
+    params: InceptionXMLClassifier,
+    tokens: Tokens,
+    Y: sp.csr_array,
+    n_tokens: int,
+    words: list[str] | None,
+    random_state: np.random.RandomState,
+) -> InceptionXMLNetwork:
+    """Network with its start weights, on the CPU."""
+    counts = sp.csr_array(tokens.to_csr(n_tokens)[:, 2:])
+    generator = torch.Generator().manual_seed(int(random_state.randint(2**31 - 1)))
+    table = embedding_table(
+        counts,
+        Y,
+        source=params.embeddings,
+        words=words,
+        embedding_dim=params.embedding_dim,
+        random_state=random_state,
+    )
+    head_name = resolve_head(params.head, Y.shape[1])
+    encoder = InceptionEncoder(
+        params.max_len,
+        table.shape[1],
+        params.n_filters,
+        params.kernel_sizes,
+        dropout=params.dropout,
+        project_dropout=params.dropout if head_name == "ova" else 0.0,
+        embedding_skip=params.embedding_skip,
+        generator=generator,
+    )
+    n_rows, label_counts = Y.shape[0], np.bincount(Y.indices, minlength=Y.shape[1])
+    hidden_dim = resolve_hidden_dim(params.hidden_dim, encoder.n_features)
+    head: OneVsAllHead | SyncHead
+    if head_name == "ova":
+        head = OneVsAllHead(
+            encoder.n_features,
+            hidden_dim,
+            torch.from_numpy(label_counts),
+            n_rows,
+            params.dropout,
+            params.classifier_dropout,
+            generator,
+        )
+    else:
+        clusters = make_clusters(params, counts, Y, random_state)
+        head = SyncHead(
+            encoder.n_features,
+            hidden_dim,
+            clusters,
+            label_counts,
+            n_rows,
+            beam_size=params.beam_size,
+            predict_beam_size=params.predict_beam_size,
+            dropout=params.dropout,
+            classifier_dropout=params.classifier_dropout,
+            meta_dropout=params.meta_dropout,
+            meta_loss_weight=params.meta_loss_weight,
+            teacher_forcing=params.teacher_forcing,
+            share_negatives=params.share_negatives,
+            synchronized=params.synchronized,
+            generator=generator,
+        )
+    return InceptionXMLNetwork(torch.from_numpy(table), encoder, head)
+
+
+def train_network(
+    params: InceptionXMLClassifier,
+    network: InceptionXMLNetwork,
+    tokens: Tokens,
+    Y: sp.csr_array,
+    sample_weight: np.ndarray | None,
+    random_state: np.random.RandomState,
+) -> XMCNet:
+    """Train through skorch; the returned net's module is in evaluation mode."""
+    device = resolve_device(params.device)
+    rng = np.random.default_rng(int(random_state.randint(2**31 - 1)))
+    dropout_generator = torch.Generator(device=device)
+    dropout_generator.manual_seed(int(random_state.randint(2**31 - 1)))
+    network = network.to(device)
+    network.set_generator(dropout_generator)
+    n_epochs = resolve_epochs(params.max_epochs, len(tokens), params.batch_size)
+    dataset = TokenDataset(
+        tokens,
+        Y,
+        params.max_len,
+        shuffle_words=params.shuffle_words,
+        word_dropout=params.word_dropout,
+        sample_weight=sample_weight,
+    )
+    callbacks: list = [OneCycle(n_epochs), NonFiniteGuard()]
+    if isinstance(network.head, SyncHead):
+        callbacks.append(DetachSchedule(min(params.warmup_epochs, n_epochs - 1)))
+    if params.verbose:
+        callbacks.append(Progress(n_epochs))
+    net = XMCNet(
+        network,
+        lr=params.lr,
+        label_lr=params.label_lr,
+        label_optimizer=params.label_optimizer,
+        rng=rng,
+        max_epochs=n_epochs,
+        batch_size=params.batch_size,
+        device=device,
+        callbacks=[(type(c).__name__, c) for c in callbacks] + list(params.callbacks or []),
+    )
+    with reused_buffers():
+        net.fit(dataset)
+    network.set_generator(None)
+    network.zero_grad(set_to_none=True)
+    network.eval()
+    return net
+
+
+def random_sources(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """A private stream, so that the caller's is advanced by one draw only."""
+    return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
