@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,22 +17,25 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sk_inceptionxml import persistence, training
 from sk_inceptionxml.batches import prediction_batches
-from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank
+from sk_inceptionxml.fusion import Candidates, Fusion, contains, join_candidates, rank
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.metrics import precision_at_k
-from sk_inceptionxml.neighbours import (
-    KernelNeighbours,
-    inverse_document_frequency,
-    tfidf,
-    unit_rows,
-)
+from sk_inceptionxml.lexical import LexicalFeatures
+from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.sync import SyncHead
-from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, is_text
+from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
 
 PREDICT_BATCH = 512
 NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
 LEXICAL_CANDIDATES = 50
 MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
+
+
+class Rows(NamedTuple):
+    """Rows of X: their tokens, and the texts themselves where X is raw text."""
+
+    tokens: Tokens
+    texts: list[str] | None
 
 
 class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
@@ -140,6 +143,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         The head in use.
     net_ : skorch NeuralNet
         The trained net; ``net_.module_`` is the torch module, ``net_.history`` the log.
+    lexical_ : LexicalFeatures or None
+        TF-IDF of words and character n-grams.
     neighbours_ : KernelNeighbours or None
         The lexical memory.
     fusion_ : Fusion
@@ -322,28 +327,33 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         """
         random_state = training.random_sources(self.random_state)
         training.resolve_device(self.device)
-        tokens = self._fit_tokens(X)
-        self.label_space_, Y = LabelSpace.from_y(y, n_samples=len(tokens))
+        rows = self._fit_rows(X)
+        self.label_space_, Y = LabelSpace.from_y(y, n_samples=len(rows.tokens))
         self.classes_, self.n_labels_ = self.label_space_.classes_, self.label_space_.n_labels
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, tokens.to_csr(self.vectorizer_.n_tokens_))
-        train, held_out = self._split(len(tokens), random_state)
-        self._fit_network(tokens.take(train), Y[train], _part(weight, train), random_state)
-        self._fit_lexical(tokens.take(train), Y[train])
-        self._fit_fusion(tokens.take(held_out), Y[held_out], _part(weight, held_out))
-        if len(held_out) and self.neighbours_ is not None:
-            self._fit_lexical(tokens, Y)
+            weight = _check_sample_weight(sample_weight, Y)
+        train, held_out = self._split(len(rows.tokens), random_state)
+        self._fit_network(rows.tokens.take(train), Y[train], _part(weight, train), random_state)
+        lexical = self._fit_lexical(rows)
+        self._remember(lexical, Y, train)
+        self._fit_fusion(rows.tokens.take(held_out), lexical, Y, held_out, weight)
+        if len(held_out):
+            self._remember(lexical, Y, None)
         self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
         return self
 
-    def _fit_tokens(self, X: Any) -> Tokens:
+    def _fit_rows(self, X: Any) -> Rows:
         self.vectorizer_ = TokenVectorizer(self.vectorizer, self.max_len)
-        if not is_text(X):
+        texts = None
+        if is_text(X):
+            texts = check_text(X)
+            tokens = self.vectorizer_.fit_transform(texts, full=True)
+        else:
             X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
-        tokens = self.vectorizer_.fit_transform(X, full=True)
+            tokens = self.vectorizer_.fit_transform(X, full=True)
         self.n_features_in_ = self.vectorizer_.n_features_in_
-        return tokens
+        return Rows(tokens, texts)
 
     def _split(self, n: int, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         """Rows to train on and rows held out for the fusion."""
@@ -368,37 +378,48 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = len(self.net_.history)
         self.loss_curve_ = self.net_.history[:, "train_loss"]
 
-    def _fit_lexical(self, tokens: Tokens, Y: sp.csr_array) -> None:
-        self.neighbours_: KernelNeighbours | None = None
+    def _fit_lexical(self, rows: Rows) -> sp.csr_array | None:
+        """Lexical features of the rows, None where lexical evidence is off."""
+        self.lexical_: LexicalFeatures | None = None
         if not self.n_neighbors:
-            return
-        counts = self._counts(tokens)
-        self.idf_ = None
-        if self.vectorizer_.kind_ == "text":
-            self.idf_ = inverse_document_frequency(counts)
-        self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(self._lexical_rows(tokens), Y)
+            return None
+        self.lexical_ = LexicalFeatures()
+        return self.lexical_.fit_transform(self._counts(rows.tokens), rows.texts)
+
+    def _remember(self, lexical: sp.csr_array | None, Y: sp.csr_array, rows: Any) -> None:
+        """Fill the lexical memory with some rows, or with all."""
+        self.neighbours_: KernelNeighbours | None = None
+        if lexical is not None:
+            part = slice(None) if rows is None else rows
+            self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical[part], Y[part])
 
     def _counts(self, tokens: Tokens) -> sp.csr_array:
         return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])
 
-    def _lexical_rows(self, tokens: Tokens) -> sp.csr_array:
-        counts = self._counts(tokens)
-        return unit_rows(counts) if self.idf_ is None else tfidf(counts, self.idf_)
-
-    def _fit_fusion(self, tokens: Tokens, Y: sp.csr_array, weight: np.ndarray | None) -> None:
-        counts = (
-            np.zeros(self.n_labels_)
-            if self.neighbours_ is None
-            else np.bincount(self.neighbours_.Y_.indices, minlength=self.n_labels_)
-        )
-        self.fusion_ = Fusion(np.log1p(counts), lexical=self.neighbours_ is not None)
+    def _fit_fusion(
+        self,
+        tokens: Tokens,
+        lexical: sp.csr_array | None,
+        Y: sp.csr_array,
+        held_out: np.ndarray,
+        weight: np.ndarray | None,
+    ) -> None:
+        counts = np.bincount(Y.indices, minlength=self.n_labels_)
+        self.fusion_ = Fusion(np.log1p(counts), lexical=lexical is not None)
         self.shortlist_recall_ = None
-        if len(tokens) == 0:
+        if len(held_out) == 0:
             return
-        candidates = self._candidates(tokens, NETWORK_CANDIDATES)
-        self.fusion_.fit(candidates, _hits(candidates, Y), weight)
+        evidence = None if lexical is None else lexical[held_out]
+        candidates = self._candidates(tokens, evidence, NETWORK_CANDIDATES)
+        Y_held_out = Y[held_out]
+        # counts of the rows that the candidates were learned from
+        self.fusion_.log_counts = np.log1p(
+            counts - np.bincount(Y_held_out.indices, minlength=self.n_labels_)
+        ).astype(np.float32)
+        self.fusion_.fit(candidates, _hits(candidates, Y_held_out), _part(weight, held_out))
+        self.fusion_.log_counts = np.log1p(counts).astype(np.float32)
         if self.head_ == "sync":
-            self.shortlist_recall_ = _recall(candidates, Y)
+            self.shortlist_recall_ = _recall(candidates, Y_held_out)
 
     # -- predictions ---------------------------------------------------------------------------
 
@@ -529,7 +550,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         recall : float in [0, 1]
             Mean over the rows that have a label.
         """
-        tokens = self._tokens(X)
+        tokens = self._rows(X).tokens
         Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="ignore")
         labels, logits = self._network_topk(tokens, k)
         return _recall(join_candidates(labels, logits, None, 0), Y)
@@ -538,37 +559,44 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         dense = self.label_space_.form not in ("sparse", "lists")
         return self.n_labels_ if dense else min(NETWORK_CANDIDATES, self.n_labels_)
 
-    def _tokens(self, X: Any) -> Tokens:
+    def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
-        if self.vectorizer_.kind_ == "matrix":
-            if is_text(X):
-                raise ValueError(
-                    "X is raw text, but the estimator was fitted on a matrix; give a matrix of "
-                    f"{self.n_features_in_} columns."
-                )
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False)
-        return self.vectorizer_.transform(X, full=True)
+        if self.vectorizer_.kind_ == "text":
+            texts = check_text(X)
+            return Rows(self.vectorizer_.transform(texts, full=True), texts)
+        if is_text(X):
+            raise ValueError(
+                "X is raw text, but the estimator was fitted on a matrix; give a matrix of "
+                f"{self.n_features_in_} columns."
+            )
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False)
+        return Rows(self.vectorizer_.transform(X, full=True), None)
 
     def _ranking(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Columns (n, k) and log-odds (n, k) of the best labels."""
-        tokens = self._tokens(X)
+        tokens, texts = self._rows(X)
         k = min(k, self.n_labels_)
         indices = np.full((len(tokens), k), -1, dtype=np.int64)
         scores = np.full((len(tokens), k), -np.inf, dtype=np.float32)
         step = 16 * PREDICT_BATCH  # bounds the candidates held at once
         for start in range(0, len(tokens), step):
             part = slice(start, start + step)
-            candidates = self._candidates(tokens.take(part), max(k, NETWORK_CANDIDATES))
+            some = tokens.take(part)
+            lexical = None
+            if self.lexical_ is not None:
+                some_texts = None if texts is None else texts[part]
+                lexical = self.lexical_.transform(self._counts(some), some_texts)
+            candidates = self._candidates(some, lexical, max(k, NETWORK_CANDIDATES))
             log_odds = self.fusion_.log_odds(candidates)
             indices[part], scores[part] = rank(candidates, log_odds, k)
         return indices, scores
 
-    def _candidates(self, tokens: Tokens, k: int) -> Candidates:
+    def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
         labels, logits = self._network_topk(tokens, k)
-        lexical = None
-        if self.neighbours_ is not None:
-            lexical = self.neighbours_.score(self._lexical_rows(tokens))
-        return join_candidates(labels, logits, lexical, LEXICAL_CANDIDATES)
+        scores = None
+        if lexical is not None and self.neighbours_ is not None:
+            scores = self.neighbours_.score(lexical)
+        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
 
     def _network_topk(self, tokens: Tokens, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Best labels (n, min(k, n_labels)) of the network and their log-odds."""
@@ -649,11 +677,10 @@ def _hits(c: Candidates, Y: sp.csr_array) -> np.ndarray:
     """Whether each candidate (n, m) is a label of its row."""
     n, n_labels = Y.shape
     keys = np.repeat(np.arange(n, dtype=np.int64), np.diff(Y.indptr)) * n_labels + Y.indices
-    wanted = np.arange(n)[:, None] * n_labels + c.labels
-    return np.isin(wanted, keys) & (c.labels >= 0)
+    return contains(keys, np.arange(n)[:, None] * n_labels + c.labels) & (c.labels >= 0)
 
 
 def _recall(c: Candidates, Y: sp.csr_array) -> float:
     n_true = np.diff(Y.indptr)
-    found = _hits(c, Y)[:, :].sum(axis=1)
+    found = _hits(c, Y).sum(axis=1)
     return float((found[n_true > 0] / n_true[n_true > 0]).mean()) if n_true.any() else 0.0

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from sk_inceptionxml.folding import FoldedConvolutions
 
 STRIDE = 4
 SECOND_KERNEL = 16
@@ -132,41 +135,94 @@ class EmbeddingEnhancement(nn.Module):
         return self.gamma_dims * (m @ a) + a
 
 
-class _BlockConvolution(torch.autograd.Function):
-    """Strided convolution as one product over blocks of the stride, then shifted additions.
+class Part(NamedTuple):
+    """One kernel of a block convolution."""
 
-    ``out[t] = sum_j view[t + first + j] @ w[:, j]``, indices modulo the length where circular.
-    Written out because autograd would fill a zero buffer for every shifted slice.
+    phase: int  # position, below the stride, at which its blocks start
+    first: int  # block in which the window of output 0 starts
+    blocks: int  # blocks of a window
+
+
+class _BlockConvolution(torch.autograd.Function):
+    """Strided convolutions as products over blocks of the stride, then shifted additions.
+
+    ``out[t] = sum_j block[t + first + j] @ w[j]`` for each kernel, side by side on the last axis.
+    Kernels of one phase share a product. Written out because autograd would fill a buffer of
+    zeros for every shifted slice.
     """
 
     @staticmethod
-    def forward(ctx, view, w, blocks, first, length, circular):  # type: ignore[no-untyped-def]
-        b, t, _ = view.shape
-        parts = (view @ w).view(b, t, blocks, -1)
-        out = parts.new_empty(b, length, parts.shape[-1])
-        for j in range(blocks):
-            for dst, src in _shifts(t, length, first + j, circular):
-                if j == 0:
-                    out[:, dst] = parts[:, src, 0]
-                else:
-                    out[:, dst] += parts[:, src, j]
-        ctx.save_for_backward(view, w)
-        ctx.layout = (blocks, first, length, circular)
+    def forward(ctx, x, length, circular, parts, *weights):  # type: ignore[no-untyped-def]
+        b, e, f = x.shape
+        t = e // STRIDE
+        widths = [w.shape[0] for w in weights]
+        out = x.new_empty(b, length, sum(widths))
+        saved = []
+        for phase, members in _by_phase(parts):
+            view = _blocks_of(x, phase, t)
+            w = torch.cat([_block_weight(weights[i]) for i in members], dim=1)
+            product = (view @ w).view(b, t, -1)
+            saved += [view, w]
+            column = 0
+            for i in members:
+                target = out.narrow(2, sum(widths[:i]), widths[i])
+                for j in range(parts[i].blocks):
+                    source = product.narrow(2, column, widths[i])
+                    column += widths[i]
+                    for dst, src in _shifts(t, length, parts[i].first + j, circular):
+                        if j:
+                            target[:, dst] += source[:, src]
+                        else:
+                            target[:, dst] = source[:, src]
+        ctx.save_for_backward(*saved)
+        ctx.layout = (x.shape, length, circular, parts, [w.shape for w in weights])
         return out
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        view, w = ctx.saved_tensors
-        blocks, first, length, circular = ctx.layout
-        b, t, _ = view.shape
-        make = view.new_empty if circular and length == t else view.new_zeros
-        parts = make(b, t, blocks, grad.shape[-1])
-        for j in range(blocks):
-            for dst, src in _shifts(t, length, first + j, circular):
-                parts[:, src, j] = grad[:, dst]
-        flat = parts.view(b * t, -1)
-        grad_view = (flat @ w.t()).view(view.shape) if ctx.needs_input_grad[0] else None
-        return grad_view, view.reshape(b * t, -1).t() @ flat, None, None, None, None
+        (b, e, f), length, circular, parts, shapes = ctx.layout
+        t = e // STRIDE
+        widths = [shape[0] for shape in shapes]
+        saved = iter(ctx.saved_tensors)
+        grad_x: Tensor | None = None
+        grad_w: list[Tensor | None] = [None] * len(shapes)
+        for phase, members in _by_phase(parts):
+            view, w = next(saved), next(saved)
+            make = view.new_empty if circular and length == t else view.new_zeros
+            grad_product = make(b, t, w.shape[1])
+            column = 0
+            for i in members:
+                source = grad.narrow(2, sum(widths[:i]), widths[i])
+                for j in range(parts[i].blocks):
+                    target = grad_product.narrow(2, column, widths[i])
+                    column += widths[i]
+                    for dst, src in _shifts(t, length, parts[i].first + j, circular):
+                        target[:, src] = source[:, dst]
+            flat = grad_product.view(b * t, -1)
+            columns = (view.t() @ flat).split(
+                [parts[i].blocks * widths[i] for i in members], dim=1
+            )
+            for i, part in zip(members, columns, strict=True):
+                grad_w[i] = _filter_weight(part, shapes[i])
+            part_x = (flat @ w.t()).view(b, t * STRIDE, f)
+            if phase:
+                part_x = torch.roll(part_x, phase, dims=1)
+            grad_x = part_x if grad_x is None else grad_x.add_(part_x)
+        if grad_x is not None and grad_x.shape[1] < e:
+            grad_x = F.pad(grad_x, (0, 0, 0, e - grad_x.shape[1]))
+        return grad_x, None, None, None, *grad_w
+
+
+def _by_phase(parts: Sequence[Part]) -> list[tuple[int, list[int]]]:
+    """Phases in ascending order with the kernels of each."""
+    phases = sorted({p.phase for p in parts})
+    return [(phase, [i for i, p in enumerate(parts) if p.phase == phase]) for phase in phases]
+
+
+def _blocks_of(x: Tensor, phase: int, t: int) -> Tensor:
+    """Positions (B, E, F) in t blocks a row (B * t, 4 F), rolled to start at ``phase``."""
+    shifted = torch.roll(x, -phase, dims=1) if phase else x
+    return shifted[:, : t * STRIDE].reshape(len(x) * t, STRIDE * x.shape[2])
 
 
 def _shifts(t: int, length: int, shift: int, circular: bool) -> list[tuple[slice, slice]]:
@@ -179,11 +235,17 @@ def _shifts(t: int, length: int, shift: int, circular: bool) -> list[tuple[slice
     return [(slice(0, t - shift), slice(shift, t)), (slice(t - shift, t), slice(0, shift))]
 
 
-def _block_weight(weight: Tensor, blocks: int) -> Tensor:
+def _block_weight(weight: Tensor) -> Tensor:
     """(F_out, F_in, 4 * blocks) filters to the (4 * F_in, blocks * F_out) matrix of the product."""
-    f_out, f_in, _ = weight.shape
-    grouped = weight.view(f_out, f_in, blocks, STRIDE).permute(3, 1, 2, 0)
-    return grouped.reshape(STRIDE * f_in, blocks * f_out)
+    f_out, f_in, k = weight.shape
+    grouped = weight.view(f_out, f_in, k // STRIDE, STRIDE).permute(3, 1, 2, 0)
+    return grouped.reshape(STRIDE * f_in, -1)
+
+
+def _filter_weight(matrix: Tensor, shape: torch.Size) -> Tensor:
+    """The inverse of ``_block_weight``."""
+    f_out, f_in, k = shape
+    return matrix.view(STRIDE, f_in, k // STRIDE, f_out).permute(3, 1, 2, 0).reshape(shape)
 
 
 class BranchConvolution(nn.Module):
@@ -213,35 +275,33 @@ class BranchConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_filters * len(self.kernel_sizes)))
 
     def forward(self, x: Tensor) -> Tensor:  # (B, E, F) -> (B, E // 4, branches * F)
-        return self._by_blocks(x) if self.blocked else self._by_convolution(x)
+        return self.convolve(x, list(self.weights), self.bias)
 
-    def _by_blocks(self, x: Tensor) -> Tensor:
-        b, e, f = x.shape
-        t = e // STRIDE
-        views: dict[int, Tensor] = {}
-        outputs = []
-        for k, weight in zip(self.kernel_sizes, self.weights, strict=True):
-            blocks, left = k // STRIDE, (k - STRIDE) // 2
-            phase = -left % STRIDE  # windows start at position 4 t - left
-            if phase not in views:
-                shifted = x if phase == 0 else torch.roll(x, -phase, dims=1)
-                views[phase] = shifted.reshape(b, t, STRIDE * f)
-            first = (-left - phase) // STRIDE
-            w = _block_weight(weight, blocks)
-            outputs.append(_BlockConvolution.apply(views[phase], w, blocks, first, t, True))
-        return torch.cat(outputs, dim=2) + self.bias
+    def convolve(self, x: Tensor, weights: Sequence[Tensor], bias: Tensor) -> Tensor:
+        """The convolution with other weights of the same shapes."""
+        out = self._by_blocks(x, weights) if self.blocked else self._by_convolution(x, weights)
+        return out + bias
 
-    def _by_convolution(self, x: Tensor) -> Tensor:
+    def _by_blocks(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        parts = []
+        for k in self.kernel_sizes:
+            left = (k - STRIDE) // 2  # windows start at position 4 t - left
+            phase = -left % STRIDE
+            parts.append(Part(phase, (-left - phase) // STRIDE, k // STRIDE))
+        out: Tensor = _BlockConvolution.apply(x, self.out_length, True, parts, *weights)
+        return out
+
+    def _by_convolution(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
         x = x.transpose(1, 2)
         outputs = []
-        for k, weight in zip(self.kernel_sizes, self.weights, strict=True):
+        for k, weight in zip(self.kernel_sizes, weights, strict=True):
             total = max(k - STRIDE, 0)
             padded = F.pad(x, (total // 2, total - total // 2), mode="circular") if total else x
             if padded.shape[2] < k:
                 padded = F.pad(padded, (0, k - padded.shape[2]))
             out = F.conv1d(padded, weight, stride=STRIDE)
             outputs.append(out[:, :, : self.out_length])
-        return torch.cat(outputs, dim=1).transpose(1, 2) + self.bias
+        return torch.cat(outputs, dim=1).transpose(1, 2)
 
 
 class SecondConvolution(nn.Module):
@@ -259,16 +319,16 @@ class SecondConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, out_length, F)
-        b, _, c = x.shape
+        return self.convolve(x, self.weight, self.bias)
+
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """The convolution with other weights of the same shape."""
         if self.kernel % STRIDE:
-            out = F.conv1d(x.transpose(1, 2), self.weight, self.bias, stride=STRIDE)
+            out = F.conv1d(x.transpose(1, 2), weight, bias, stride=STRIDE)
             return out.transpose(1, 2)
-        blocks = self.kernel // STRIDE
-        used = self.out_length + blocks - 1
-        view = x[:, : used * STRIDE].reshape(b, used, STRIDE * c)
-        w = _block_weight(self.weight, blocks)
-        out: Tensor = _BlockConvolution.apply(view, w, blocks, 0, self.out_length, False)
-        return out + self.bias
+        parts = [Part(0, 0, self.kernel // STRIDE)]
+        out = _BlockConvolution.apply(x, self.out_length, False, parts, weight)
+        return out + bias
 
 
 class ChannelNorm(nn.Module):
@@ -322,6 +382,7 @@ class InceptionEncoder(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        self._cached: FoldedConvolutions | None = None
         self.max_len = max_len
         self.embed_dropout = Dropout(dropout)
         self.enhance = EmbeddingEnhancement(max_len, embedding_dim, generator)
@@ -353,12 +414,27 @@ class InceptionEncoder(nn.Module):
         s = x.shape[1]
         x = self.embed_dropout(x)
         enhanced = self.enhance(x)
-        h = torch.matmul(enhanced.transpose(1, 2), self.project[:, :s].t()) + self.project_bias
-        h = self.project_dropout(self.project_norm(F.gelu(h)))  # (B, E, F)
-        h = self.branch_dropout(self.branch_norm(F.gelu(self.branches(h))))
-        h = self.second_norm(F.gelu(self.second(h)))  # (B, T, F)
-        feature = h.transpose(1, 2).reshape(len(h), -1)
+        feature = self._convolve(enhanced) if self.training else self._folded()(enhanced)
         if self.skip is not None:
             n = x.new_full((len(x),), s) if lengths is None else lengths.to(x.dtype)
             feature = feature + self.skip(x.sum(1) / n.clamp(min=1).sqrt()[:, None])
         return feature
+
+    def train(self, mode: bool = True) -> InceptionEncoder:
+        """Forget the folded weights: training, or a new state, changes them."""
+        self._cached = None
+        return super().train(mode)
+
+    def _folded(self) -> FoldedConvolutions:
+        folded = self._cached
+        if folded is None or folded.project.device != self.project.device:
+            folded = self._cached = FoldedConvolutions(self)
+        return folded
+
+    def _convolve(self, enhanced: Tensor) -> Tensor:
+        project = self.project[:, : enhanced.shape[1]].t()
+        h = torch.matmul(enhanced.transpose(1, 2), project) + self.project_bias
+        h = self.project_dropout(self.project_norm(F.gelu(h)))  # (B, E, F)
+        h = self.branch_dropout(self.branch_norm(F.gelu(self.branches(h))))
+        h = self.second_norm(F.gelu(self.second(h)))  # (B, T, F)
+        return h.transpose(1, 2).reshape(len(h), -1)

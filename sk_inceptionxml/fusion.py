@@ -75,7 +75,7 @@ def join_candidates(
     known = _values_at(stored + lexical.indices, lexical.data, rows * n_labels + labels)
     extra, value = top_entries(lexical, n_lexical)
     own = np.sort(np.where(observed, rows * n_labels + labels, -1).ravel())
-    extra[_contains(own, rows * n_labels + extra)] = -1
+    extra[contains(own, rows * n_labels + extra)] = -1
     floor = np.where(observed, logits, np.inf).min(axis=1, initial=0.0)
     return Candidates(
         np.hstack([labels, extra]),
@@ -85,7 +85,8 @@ def join_candidates(
     )
 
 
-def _contains(sorted_keys: np.ndarray, keys: np.ndarray) -> np.ndarray:
+def contains(sorted_keys: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Whether each key is among the sorted ones."""
     if not len(sorted_keys):
         return np.zeros(keys.shape, dtype=bool)
     place = np.searchsorted(sorted_keys, keys).clip(max=len(sorted_keys) - 1)

@@ -11,30 +11,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-CHUNK_CELLS = 1 << 24  # similarities of a chunk of queries held dense at once (64 MB)
-
-
-def unit_rows(features: sp.csr_array) -> sp.csr_array:
-    """Rows scaled to unit length, float32; empty rows stay empty."""
-    x = sp.csr_array(features, dtype=np.float32, copy=True)
-    rows = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
-    norm = np.sqrt(np.bincount(rows, weights=x.data.astype(np.float64) ** 2, minlength=x.shape[0]))
-    x.data /= np.maximum(norm, 1e-12).astype(np.float32)[rows]
-    return x
-
-
-def inverse_document_frequency(counts: sp.csr_array) -> np.ndarray:
-    """Smoothed idf of every word, float32 of shape (n_words,)."""
-    n = counts.shape[0]
-    frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-    return (np.log((1 + n) / (1 + frequency)) + 1.0).astype(np.float32)
-
-
-def tfidf(counts: sp.csr_array, idf: np.ndarray) -> sp.csr_array:
-    """Sublinear TF-IDF of word counts, rows of unit length."""
-    x = sp.csr_array(counts, dtype=np.float32, copy=True)
-    x.data = (1.0 + np.log(np.maximum(x.data, 1.0))) * idf[x.indices]
-    return unit_rows(x)
+QUERY_CHUNK = 128
 
 
 class KernelNeighbours:
@@ -44,8 +21,13 @@ class KernelNeighbours:
     ----------
     n_neighbors : int, default=100
         Rows that take part for each query.
-    ridge : float, default=1.0
+    ridge : float, default=0.5
         Regularisation added to the diagonal of the kernel matrix of the neighbours.
+    max_postings : int, default=50000
+        Entries of the memory read to find the neighbours of one query. The rarest features of
+        the query come first; where all of them together exceed the bound, the commonest, which
+        say least, only count in the cosines of the neighbours found. Keeps the time of a query
+        independent of the size of the memory.
 
     Attributes
     ----------
@@ -61,9 +43,12 @@ class KernelNeighbours:
     al., ICML 1998) made local.
     """
 
-    def __init__(self, n_neighbors: int = 100, ridge: float = 1.0) -> None:
+    def __init__(
+        self, n_neighbors: int = 100, ridge: float = 0.5, max_postings: int = 50_000
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.ridge = ridge
+        self.max_postings = max_postings
 
     def fit(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
         """Remember rows of unit length (n_rows, n_words) and their labels (n_rows, n_labels)."""
@@ -85,61 +70,84 @@ class KernelNeighbours:
             Near 1 where the neighbours agree on a label, near 0 (also below) where not. A query
             that shares no word with the memory has an empty row.
         """
-        n_rows = max(1, self.X_.shape[0])
-        step = int(np.clip(CHUNK_CELLS // n_rows, 1, 256))
-        parts = [self._score(queries[i : i + step]) for i in range(0, queries.shape[0], step)]
+        parts = [
+            self._score(queries[i : i + QUERY_CHUNK])
+            for i in range(0, queries.shape[0], QUERY_CHUNK)
+        ]
         if not parts:
             return sp.csr_array((0, self.Y_.shape[1]), dtype=np.float32)
         return sp.csr_array(sp.vstack(parts, format="csr")) if len(parts) > 1 else parts[0]
 
     def _score(self, queries: sp.csr_array) -> sp.csr_array:
-        rows, similarity = self._nearest(queries)
+        rows, found = self._nearest(queries)
         n, k = rows.shape
-        kernel = self._gram(rows)
+        gram = self._gram(rows, queries)
+        kernel, similarity = gram[:, :k, :k], np.where(found, gram[:, k, :k], 0.0)
+        kernel *= found[:, :, None] & found[:, None, :]  # empty places must not take part
         diagonal = np.arange(k)
         kernel[:, diagonal, diagonal] += self.ridge
         weights = np.linalg.solve(kernel, similarity[..., None])[..., 0].astype(np.float32)
-        weights[similarity <= 0] = 0.0
+        weights[~found] = 0.0
         votes = sp.csr_array(
-            (weights.ravel(), rows.ravel(), np.arange(0, n * k + 1, k)), shape=(n, len_(self.X_))
+            (weights.ravel(), rows.ravel(), np.arange(0, n * k + 1, k)),
+            shape=(n, self.X_.shape[0]),
         )
         return sp.csr_array(votes @ self.Y_)
 
     def _nearest(self, queries: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (n, k) of the memory and their cosines; cosine 0 where there are fewer than k."""
-        similarity = sp.csr_array(queries @ self._words)
+        """Rows (n, k) of the memory, and whether each shares a feature with the query."""
+        similarity = self._prune(queries) @ self._words
         n = queries.shape[0]
-        k = min(self.n_neighbors, len_(self.X_))
+        k = min(self.n_neighbors, self.X_.shape[0])
         rows = np.zeros((n, k), dtype=np.int64)
-        cosine = np.zeros((n, k), dtype=np.float32)
+        found = np.zeros((n, k), dtype=bool)
         for i, (a, b) in enumerate(zip(similarity.indptr[:-1], similarity.indptr[1:], strict=True)):
             value, index = similarity.data[a:b], similarity.indices[a:b]
             if b - a > k:
-                best = np.argpartition(value, b - a - k)[b - a - k :]
-                value, index = value[best], index[best]
-            rows[i, : len(index)], cosine[i, : len(index)] = index, value
-        return rows, cosine
+                index = index[np.argpartition(value, b - a - k)[b - a - k :]]
+            rows[i, : len(index)] = np.sort(index)
+            found[i, : len(index)] = True
+        return rows, found
 
-    def _gram(self, rows: np.ndarray) -> np.ndarray:
-        """Cosines among the neighbours of each query: (n, k, k), from one sparse product.
+    def _prune(self, queries: sp.csr_array) -> sp.csr_array:
+        """The queries without the common features that exceed ``max_postings``."""
+        postings = np.diff(self._words.indptr)[queries.indices]
+        row = np.repeat(np.arange(queries.shape[0]), np.diff(queries.indptr))
+        order = np.lexsort((postings, row))
+        total = np.cumsum(postings[order])
+        before = np.concatenate([[0], total])[queries.indptr[:-1]]
+        keep = np.empty(len(order), dtype=bool)
+        first = np.arange(len(order)) == queries.indptr[:-1][row]  # row is sorted, as is order's
+        keep[order] = first | (total - before[row] <= self.max_postings)
+        pruned = sp.csr_array(queries, copy=True)
+        pruned.data = np.where(keep, pruned.data, 0.0).astype(np.float32)
+        pruned.eliminate_zeros()
+        return pruned
 
-        Columns are shifted by query, which makes the product block-diagonal.
+    def _gram(self, rows: np.ndarray, queries: sp.csr_array) -> np.ndarray:
+        """Cosines among the k neighbours and their query, which is the last row: (n, k+1, k+1).
+
+        From one sparse product: columns are shifted by query, which makes it block-diagonal.
         """
         n, k = rows.shape
-        block = self.X_[rows.ravel()]
-        width = self.X_.shape[1]
-        query = np.repeat(np.arange(n, dtype=np.int64), k)
-        shift = np.repeat(query, np.diff(block.indptr)) * width
-        _, columns = np.unique(block.indices + shift, return_inverse=True)
+        m = k + 1
+        block = sp.csr_array(sp.vstack([self.X_[rows.ravel()], queries], format="csr"))
+        place = np.hstack(
+            [np.arange(n * k).reshape(n, k), n * k + np.arange(n)[:, None]]
+        ).ravel()
+        block = block[place]
+        query = np.repeat(np.arange(n, dtype=np.int64), m)
+        key = np.repeat(query, np.diff(block.indptr)) * self.X_.shape[1] + block.indices
+        # np.unique would do, but its hash table is many times slower than sorting
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        columns = np.empty(len(key), dtype=np.int64)
+        columns[order] = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])[: len(key)]
         wide = sp.csr_array(
-            (block.data, columns, block.indptr), shape=(n * k, int(columns.max(initial=0)) + 1)
+            (block.data, columns, block.indptr), shape=(n * m, int(columns.max(initial=0)) + 1)
         )
-        product = sp.coo_array(wide @ wide.T)
-        gram = np.zeros((n, k, k), dtype=np.float32)
-        gram[product.row // k, product.row % k, product.col % k] = product.data
-        return gram
-
-
-def len_(X: sp.csr_array) -> int:
-    """Rows of a sparse array, which has no ``len``."""
-    return int(X.shape[0])
+        product = wide @ wide.T
+        row = np.repeat(np.arange(n * m), np.diff(product.indptr))
+        gram = np.zeros(n * m * m, dtype=np.float32)
+        gram[row * m + product.indices % m] = product.data
+        return gram.reshape(n, m, m)

@@ -17,6 +17,7 @@ from sk_inceptionxml.encoder import Dropout, SpectralLinear
 from sk_inceptionxml.heads import SkipPool, one_vs_all_loss, prior_logit
 
 GATHER_BUDGET = 1 << 22  # floats of label vectors gathered at once in prediction (16 MB)
+ABOVE_ALL = 1e4  # added to the logit of a true cluster: above every other, still in order
 
 
 def _row_sparse(index: Tensor, values: Tensor, size: torch.Size) -> Tensor:
@@ -174,8 +175,8 @@ class SyncHead(nn.Module):
         """Pairs row * n_clusters + cluster of the shortlists, sorted and distinct."""
         n_clusters = len(self.meta_weight)
         z = torch.addmm(self.meta_bias, r, self.meta_weight.t())
-        if self.teacher_forcing:  # a true cluster ranks above every other
-            z[true_rows, true_clusters] = torch.inf
+        if self.teacher_forcing:
+            z[true_rows, true_clusters] += ABOVE_ALL
         top = z.topk(min(self.beam_size, n_clusters), dim=1).indices
         base = torch.arange(len(r), device=r.device)[:, None] * n_clusters
         return torch.sort((base + top).flatten()).values

@@ -17,7 +17,7 @@ from sk_inceptionxml.clustering import BalancedLabelClustering, validate_cluster
 from sk_inceptionxml.embeddings import embedding_table
 from sk_inceptionxml.encoder import InceptionEncoder
 from sk_inceptionxml.heads import OneVsAllHead
-from sk_inceptionxml.neighbours import inverse_document_frequency, tfidf
+from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
 from sk_inceptionxml.sync import SyncHead
@@ -87,7 +87,7 @@ def make_clusters(
         n_jobs=params.n_jobs,
         random_state=random_state.randint(2**31 - 1),
     )
-    features = tfidf(counts, inverse_document_frequency(counts))
+    features = LexicalFeatures(ngrams=False).fit_transform(counts, None)
     return np.asarray(clustering.fit(features, Y).labels_)
 
 

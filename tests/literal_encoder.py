@@ -28,14 +28,16 @@ def _norm(x: Tensor, layer: torch.nn.BatchNorm1d, training: bool) -> Tensor:
 
 
 def literal_forward(encoder: InceptionEncoder, x: Tensor) -> Tensor:
-    """Features of (B, S, E) embedded words on all ``max_len`` slots, dropout switched off."""
+    """Features of (B, S, E) embedded words on all ``max_len`` slots, without embedding skip."""
     training = encoder.training
     x = F.pad(x, (0, 0, 0, encoder.max_len - x.shape[1]))
+    x = F.dropout(x, encoder.embed_dropout.p, training)
     e = encoder.enhance
     h = _attend(e.words, x, x, e.gamma_words)
     h = _attend(e.dims, h.transpose(1, 2), x.transpose(1, 2), e.gamma_dims).transpose(1, 2)
     h = F.gelu(F.conv1d(h, encoder.project.unsqueeze(-1), encoder.project_bias))
     h = _norm(h, encoder.project_norm.norm, training)
+    h = F.dropout(h, encoder.project_dropout.p, training)
     branches = []
     for i, (k, w) in enumerate(
         zip(encoder.branches.kernel_sizes, encoder.branches.weights, strict=True)
@@ -46,6 +48,7 @@ def literal_forward(encoder: InceptionEncoder, x: Tensor) -> Tensor:
         out = F.conv1d(padded, w, bias, stride=STRIDE)
         branches.append(out[:, :, : encoder.branches.out_length])
     h = _norm(F.gelu(torch.cat(branches, dim=1)), encoder.branch_norm.norm, training)
+    h = F.dropout(h, encoder.branch_dropout.p, training)
     h = F.conv1d(h, encoder.second.weight, encoder.second.bias, stride=STRIDE)
     h = _norm(F.gelu(h), encoder.second_norm.norm, training)
     return h.flatten(1)

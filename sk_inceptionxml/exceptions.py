@@ -1,0 +1,19 @@
+"""Errors of their own class."""
+
+from __future__ import annotations
+
+__all__ = ["ModelFormatError"]
+
+
+class ModelFormatError(ValueError):
+    """A model directory is damaged, changed, incomplete or of an unknown format.
+
+    The only error that :meth:`InceptionXMLClassifier.load` raises for what it finds in a
+    directory, however the directory was made.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml.exceptions import ModelFormatError
+    >>> issubclass(ModelFormatError, ValueError)
+    True
+    """

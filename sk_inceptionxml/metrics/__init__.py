@@ -1,0 +1,45 @@
+"""Ranking metrics for extreme multi-label classification, on sparse data.
+
+All functions read the truth and the predictions the same way.
+
+``y_true``
+    Indicator matrix of shape (n_samples, n_labels), any SciPy sparse format or dense, of dtype
+    bool, int or float, holding 0 and 1. Explicit zeros are not labels; an entry stored twice
+    counts once.
+``topk``
+    Either a *ranking*, an integer array of shape (n_samples, n_places) with column indices, best
+    first, and -1 where nothing is predicted; or *scores*, a floating-point array or any sparse
+    matrix of shape (n_samples, n_labels), ranked by :func:`top_k_indices`. The dtype decides:
+    dense integers are a ranking, dense floats and sparse matrices are scores. Only the first
+    ``k`` places count; places that are not there, or hold -1, count as misses.
+``sample_weight``
+    Non-negative weights of shape (n_samples,); a weight of 2 equals the row given twice.
+
+Samples without any label stay in the means with the value 0, as in the Extreme Classification
+Repository [1]_. Values are fractions, except in :func:`ranking_report`, which gives percent.
+No function densifies or modifies its inputs.
+
+References
+----------
+.. [1] Bhatia et al., "The Extreme Classification Repository: Multi-label Datasets and Code",
+   http://manikvarma.org/downloads/XC/XMLRepository.html, 2016.
+"""
+
+from ._calibration import expected_calibration_error
+from ._propensity import inverse_propensity, psndcg_at_k, psp_at_k
+from ._ranking import ndcg_at_k, precision_at_k, recall_at_k
+from ._reports import frequency_report, ranking_report
+from ._topk import top_k_indices
+
+__all__ = [
+    "expected_calibration_error",
+    "frequency_report",
+    "inverse_propensity",
+    "ndcg_at_k",
+    "precision_at_k",
+    "psndcg_at_k",
+    "psp_at_k",
+    "ranking_report",
+    "recall_at_k",
+    "top_k_indices",
+]

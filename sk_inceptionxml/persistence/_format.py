@@ -1,0 +1,23 @@
+"""Names and limits of the format."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FORMAT, FORMAT_VERSION = "sk-inceptionxml", 1
+MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.safetensors"
+FILES = (MANIFEST, WEIGHTS, MEMORY)
+
+MAX_MANIFEST = 32 << 20  # bytes; a JSON value takes up to 30 times its text in memory
+MAX_HEADER = 1 << 20
+MAX_TENSORS = 512
+MAX_COUNT = 1 << 40
+MAX_NEIGHBOURS = 10_000  # their kernel matrix has the square of it
+MAX_PATTERN = 2000  # characters of a token_pattern
+
+# parameters that only fit needs, and that may hold objects that are no data
+LEFT_OUT = ("callbacks", "clusters", "embeddings", "random_state")
+# buffers that are rebuilt from head.cluster_of
+DERIVED = ("head.starts", "head.label_at", "head.position_of")
+
+Arrays = dict[str, np.ndarray]

@@ -1,0 +1,146 @@
+"""Raw text: what counts as text, and how it splits into words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+# Combining marks are no ``\w`` for ``re``, yet they belong to words of Indic and other scripts.
+_MARKS = "".join(chr(c) for c in range(0x300, 0x3100) if unicodedata.category(chr(c))[0] == "M")
+# Scripts written without blanks: Thai, Lao, Myanmar, Khmer, kana and Han.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3041-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
+)
+_WORD = re.compile(r"\w+")  # greedy, hence the same as with word boundaries around
+_MARKED_WORD = re.compile(rf"\w[\w{_MARKS}\u200c\u200d]*")
+_NEEDS_CARE = re.compile(f"[{_MARKS}{_UNSPACED}]")
+_RUN = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]")
+_CHARACTER = re.compile(f"[^{_MARKS}][{_MARKS}]*|[{_MARKS}]+")
+
+
+def _column(X: Any) -> np.ndarray | None:
+    """One-dimensional view of an array, Series or one-column frame; None for anything else."""
+    shape = getattr(X, "shape", None)
+    if sp.issparse(X) or shape is None or len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
+        return None
+    values = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X)
+    return values.reshape(-1)
+
+
+def is_text(X: Any) -> bool:
+    """Tell raw text from a matrix.
+
+    Parameters
+    ----------
+    X : object
+        Anything a user may pass as samples.
+
+    Returns
+    -------
+    bool
+        True for a string, and for a list, tuple, set, one-dimensional or one-column array,
+        Series or one-column DataFrame that holds at least one string.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml.vectorize import is_text
+    >>> is_text(["red boat"]), is_text([[0.0, 1.0]])
+    (True, False)
+    """
+    if isinstance(X, (str, bytes)):
+        return True
+    if isinstance(X, (list, tuple, set, frozenset)):
+        return any(isinstance(x, (str, bytes)) for x in X)
+    values = _column(X)
+    if values is None:
+        return False
+    if values.dtype.kind == "O":
+        return any(isinstance(x, (str, bytes)) for x in values)
+    return values.dtype.kind in "UST"
+
+
+def check_text(X: Any) -> list[str]:
+    """Check that X is a sequence of titles and return them as a list.
+
+    Parameters
+    ----------
+    X : sequence of str of length n_samples
+        List, tuple, numpy array or Series; an array or DataFrame with one column will do.
+
+    Returns
+    -------
+    list of str
+        The titles; X is never changed.
+
+    Raises
+    ------
+    ValueError
+        If X is one string instead of a sequence of them.
+    TypeError
+        If X is no ordered sequence, or an entry is missing or no string.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml.vectorize import check_text
+    >>> check_text(("red boat", "blue sky"))
+    ['red boat', 'blue sky']
+    """
+    if isinstance(X, (str, bytes)):
+        raise ValueError(
+            f"X is a single {type(X).__name__} object, expected a sequence of texts; wrap it in a "
+            "list: [X]."
+        )
+    values = X if isinstance(X, (list, tuple)) else _column(X)
+    if values is None:
+        shape = getattr(X, "shape", None)
+        raise TypeError(
+            f"X must be a list, tuple, one-dimensional array, Series or one-column DataFrame of "
+            f"str, got {type(X).__name__}{'' if shape is None else f' of shape {shape}'}."
+        )
+    titles = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    if not set(map(type, titles)) <= {str}:
+        row = next((i for i, x in enumerate(titles) if not isinstance(x, str)), None)
+        if row is not None:
+            raise TypeError(_bad_title(row, titles[row]))
+        titles = list(map(str, titles))
+    return titles
+
+
+def _bad_title(row: int, value: Any) -> str:
+    kind = type(value).__name__
+    if value is None or kind == "NAType" or (isinstance(value, float) and value != value):
+        what, hint = f"is missing ({value!r})", "Drop the row or put an empty string there"
+    elif isinstance(value, bytes):
+        what, hint = "is bytes", "Decode it first"
+    else:
+        what, hint = f"is of type {kind}", "Every text must be a str"
+    return f"X must hold text only, but row {row} {what}. {hint}."
+
+
+def split_words(text: str) -> list[str]:
+    """Lower-case words in their order; scripts without blanks as character bigrams."""
+    text = text.lower()
+    if text.isascii():
+        return _WORD.findall(text)
+    text = unicodedata.normalize("NFC", text)
+    if not _NEEDS_CARE.search(text):
+        return _WORD.findall(text)
+    words = _MARKED_WORD.findall(text)
+    return list(chain.from_iterable(map(_split_unspaced, words)))
+
+
+def _split_unspaced(word: str) -> list[str]:
+    if not _UNSPACED_RUN.search(word):
+        return [word]
+    parts: list[str] = []
+    for run in _RUN.findall(word):
+        units = _CHARACTER.findall(run) if _UNSPACED_RUN.match(run) else [run]
+        parts += map("".join, zip(units, units[1:], strict=False)) if len(units) > 1 else units
+    return parts

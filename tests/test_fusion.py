@@ -1,0 +1,76 @@
+"""Candidates are joined without loss or repetition; the fusion is a calibrated regression."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank, top_entries
+
+
+def sparse_scores(n, n_labels, seed):
+    rng = np.random.default_rng(seed)
+    dense = np.where(rng.random((n, n_labels)) < 0.4, rng.normal(size=(n, n_labels)), 0.0)
+    return sp.csr_array(dense.astype(np.float32)), dense.astype(np.float32)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 12), st.integers(1, 12))
+def test_joined_candidates_equal_a_literal_join(seed, n, c, n_lexical):
+    n_labels = 12
+    rng = np.random.default_rng(seed)
+    labels = np.array([rng.permutation(n_labels)[:c] for _ in range(n)])
+    labels[rng.random(labels.shape) < 0.2] = -1
+    logits = np.where(labels >= 0, rng.normal(size=labels.shape), -np.inf).astype(np.float32)
+    lexical, dense = sparse_scores(n, n_labels, seed)
+    joined = join_candidates(labels, logits, lexical, n_lexical)
+    for i in range(n):
+        own = {j: z for j, z in zip(labels[i], logits[i], strict=True) if j >= 0}
+        best = [j for j in np.argsort(-dense[i], kind="stable") if dense[i, j] > 0][:n_lexical]
+        expected = set(own) | set(best)
+        got = [j for j in joined.labels[i] if j >= 0]
+        assert len(got) == len(set(got)) and set(got) == expected
+        floor = min([*own.values(), 0.0])
+        for place, j in enumerate(joined.labels[i]):
+            if j >= 0:
+                assert joined.network[i, place] == pytest.approx(own.get(j, floor))
+                assert joined.lexical[i, place] == pytest.approx(dense[i, j])
+                assert joined.observed[i, place] == (j in own)
+
+
+def test_top_entries_are_positive_and_best_first():
+    columns, values = top_entries(sp.csr_array([[0.5, -1.0, 0.9, 0.0], [0, 0, 0, -2.0]]), 3)
+    assert columns.tolist() == [[2, 0, -1], [-1, -1, -1]]
+    assert values.tolist()[0] == pytest.approx([0.9, 0.5, 0.0])
+
+
+def test_rank_breaks_ties_by_the_lower_label_and_pads():
+    c = Candidates(np.array([[7, 3, -1]]), *[np.zeros((1, 3), np.float32)] * 2, np.ones((1, 3)))
+    labels, scores = rank(c, np.array([[1.0, 1.0, -np.inf]], np.float32), 5)
+    assert labels.tolist() == [[3, 7, -1, -1, -1]]
+    assert scores[0, :2].tolist() == [1.0, 1.0] and np.isneginf(scores[0, 2:]).all()
+
+
+def test_fitted_fusion_recovers_a_known_probability():
+    rng = np.random.default_rng(0)
+    n, m = 3000, 10
+    labels = np.tile(np.arange(m), (n, 1))
+    z = rng.normal(-1, 1.5, (n, m)).astype(np.float32)
+    s = rng.random((n, m)).astype(np.float32)
+    truth = 1 / (1 + np.exp(-(0.8 * z + 3 * s - 1)))
+    hits = rng.random((n, m)) < truth
+    c = Candidates(labels, z, s, np.ones((n, m), bool))
+    fusion = Fusion(np.zeros(m), lexical=True).fit(c, hits, None)
+    p = 1 / (1 + np.exp(-fusion.log_odds(c)))
+    assert np.abs(p - truth).mean() < 0.01
+
+
+def test_fusion_without_enough_examples_keeps_its_start():
+    c = Candidates(np.array([[0]]), *[np.ones((1, 1), np.float32)] * 2, np.ones((1, 1), bool))
+    fusion = Fusion(np.zeros(1), lexical=True)
+    before = fusion.coef_.copy()
+    fusion.fit(c, np.array([[True]]), None)
+    assert (fusion.coef_ == before).all()

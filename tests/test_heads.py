@@ -1,0 +1,60 @@
+"""The fused loss equals torch's binary cross-entropy, value and gradients."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from sk_inceptionxml import heads
+
+
+@pytest.mark.parametrize("chunk", [1 << 24, 40])
+@pytest.mark.parametrize("masked", [False, True])
+def test_loss_equals_binary_cross_entropy(chunk, masked, monkeypatch):
+    monkeypatch.setattr(heads, "LABEL_CHUNK", chunk)
+    g = torch.Generator().manual_seed(0)
+    n, m, d = 6, 23, 5
+    h, w, b = (
+        torch.randn(*shape, generator=g, dtype=torch.float64, requires_grad=True)
+        for shape in [(n, d), (m, d), (m,)]
+    )
+    y = torch.rand(n, m, generator=g) < 0.2
+    mask = ((torch.rand(n, m, generator=g) < 0.6) | y) if masked else None
+    rows, columns = y.nonzero(as_tuple=True)
+    row_weight = torch.rand(n, generator=g, dtype=torch.float64)
+    fused = heads.one_vs_all_loss(h, w, b, rows, columns, row_weight, mask)
+    terms = F.binary_cross_entropy_with_logits(h @ w.t() + b, y.double(), reduction="none")
+    if mask is not None:
+        terms = terms * mask
+    literal = (terms.sum(1) * row_weight).sum()
+    torch.testing.assert_close(fused, literal)
+    for a, e in zip(
+        torch.autograd.grad(3 * fused, [h, w, b]),
+        torch.autograd.grad(3 * literal, [h, w, b]),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, e)
+
+
+def test_bias_starts_at_the_logit_of_the_frequency():
+    p = torch.sigmoid(heads.prior_logit(torch.tensor([0, 10, 999]), 1000))
+    assert p.tolist() == pytest.approx([0.5 / 1001, 10.5 / 1001, 999.5 / 1001], rel=1e-4)
+    assert math.isfinite(heads.prior_logit(torch.tensor([5]), 5).item())
+
+
+def test_topk_is_the_ranking_of_all_labels():
+    g = torch.Generator().manual_seed(1)
+    head = heads.OneVsAllHead(12, 12, torch.arange(30), 40, 0.5, 0.5, g).eval()
+    h = torch.randn(4, 12, generator=g)
+    score, label = head.topk(h, 30)
+    dense = head.features(h) @ head.weight.t() + head.bias
+    torch.testing.assert_close(dense.gather(1, label), score)
+    assert (score.diff(dim=1) <= 0).all()
+
+
+def test_skip_pools_where_the_hidden_layer_is_narrower():
+    pool = heads.SkipPool(6, 3)
+    assert pool(torch.tensor([[1.0, 3.0, 0.0, 2.0, 5.0, 5.0]])).tolist() == [[2.0, 1.0, 5.0]]

@@ -1,0 +1,62 @@
+"""Row-sparse optimisers equal their dense counterparts on the rows that have a gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sk_inceptionxml.optimizers import RowAdam
+
+
+def sparse_gradient(step, shape, g):
+    rows = torch.randperm(shape[0], generator=g)[:4]
+    values = torch.randn(4, *shape[1:], generator=g)
+    doubled = torch.cat([rows, rows[:1]])  # a row that occurs twice
+    values = torch.cat([values, values[:1]])
+    return torch.sparse_coo_tensor(doubled[None], values, shape, check_invariants=False)
+
+
+@pytest.mark.parametrize("shape", [(9, 3), (9, 1)])
+def test_row_adam_equals_torch_sparse_adam(shape):
+    g = torch.Generator().manual_seed(0)
+    start = torch.randn(shape, generator=g)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    a, b = RowAdam([ours], lr=0.1), torch.optim.SparseAdam([theirs], lr=0.1)
+    for step in range(5):
+        grad = sparse_gradient(step, shape, g)
+        ours.grad, theirs.grad = grad.clone(), grad.clone()
+        a.step()
+        b.step()
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_row_adam_equals_torch_adam_on_dense_gradients():
+    g = torch.Generator().manual_seed(0)
+    start = torch.randn(5, 4, generator=g)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    a, b = RowAdam([ours], lr=0.1), torch.optim.Adam([theirs], lr=0.1)
+    for _ in range(4):
+        ours.grad = torch.randn(5, 4, generator=g)
+        theirs.grad = ours.grad.clone()
+        a.step()
+        b.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_rowwise_adagrad_is_the_same_sparse_and_dense_and_keeps_one_number_a_row():
+    g = torch.Generator().manual_seed(0)
+    start = torch.randn(9, 3, generator=g)
+    sparse, dense = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    a, b = (RowAdam([p], lr=0.1, rowwise=True) for p in (sparse, dense))
+    total = torch.zeros(9)
+    expected = start.clone()
+    for step in range(4):
+        sparse.grad = sparse_gradient(step, (9, 3), g)
+        dense.grad = sparse.grad.to_dense()
+        total += dense.grad.pow(2).mean(1)
+        expected -= 0.1 * dense.grad / (total.sqrt() + 1e-8)[:, None]
+        a.step()
+        b.step()
+    torch.testing.assert_close(sparse.detach(), expected)
+    torch.testing.assert_close(dense.detach(), expected)
+    assert a.state[sparse]["sum"].shape == (9,)

@@ -1,0 +1,141 @@
+"""The synchronized head against literal formulations of its shortlist, loss and ranking."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from sk_inceptionxml.sync import SyncHead
+
+N_LABELS, N_FEATURES = 37, 8
+
+
+def make_head(seed=0, **options):
+    rng = np.random.default_rng(seed)
+    clusters = rng.permutation(np.arange(N_LABELS) % 6)
+    counts = rng.integers(1, 9, N_LABELS)
+    head = SyncHead(
+        N_FEATURES,
+        N_FEATURES,
+        clusters,
+        counts,
+        50,
+        **{
+            "beam_size": 3,
+            "predict_beam_size": 2,
+            "dropout": 0.0,
+            "classifier_dropout": 0.0,
+            "meta_dropout": 0.0,
+            "generator": torch.Generator().manual_seed(seed),
+            **options,
+        },
+    )
+    return head.double(), clusters
+
+
+def make_batch(seed=0, n=5):
+    g = torch.Generator().manual_seed(seed)
+    h = torch.randn(n, N_FEATURES, generator=g, dtype=torch.float64)
+    y = torch.rand(n, N_LABELS, generator=g) < 0.08
+    rows, columns = y.nonzero(as_tuple=True)
+    return h, y, rows, columns, torch.full((n,), 1 / n, dtype=torch.float64)
+
+
+def literal_loss(head, clusters, h, y, own_only, forcing=True):
+    """Loops over rows, clusters and labels, with label vectors in the order of the labels."""
+    weight = head.weight[head.position_of]
+    bias = head.bias[head.position_of, 0]
+    z_meta = head.meta(h) @ head.meta_weight.t() + head.meta_bias
+    truth = torch.zeros_like(z_meta)
+    shortlists = []
+    for i in range(len(h)):
+        true = {int(clusters[j]) for j in y[i].nonzero()[:, 0]}
+        for c in true:
+            truth[i, c] = 1.0
+        order = sorted(
+            range(z_meta.shape[1]),
+            key=lambda c: (-(c in true) if forcing else 0, -z_meta[i, c].item()),
+        )
+        shortlists.append(set(order[: head.beam_size]))
+    union = set().union(*shortlists)
+    meta = F.binary_cross_entropy_with_logits(z_meta, truth, reduction="none").sum() / len(h)
+    extreme = 0.0
+    r = head.extreme(h)
+    for i in range(len(h)):
+        for label in range(N_LABELS):
+            if int(clusters[label]) in (shortlists[i] if own_only else union):
+                z = r[i] @ weight[label] + bias[label]
+                extreme = extreme + F.binary_cross_entropy_with_logits(z, y[i, label].double())
+    return meta * head.meta_loss_weight + extreme / len(h)
+
+
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("forcing", [True, False])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_loss_and_gradients_equal_the_literal_ones(share, forcing, seed):
+    head, clusters = make_head(seed, share_negatives=share, teacher_forcing=forcing)
+    head.eval()  # spectral norms stand still
+    h, y, rows, columns, row_weight = make_batch(seed)
+    h.requires_grad_(True)
+    parameters = [h, head.weight, head.meta_weight, head.bias]
+    fast = head.loss(h, rows, columns, row_weight)
+    literal = literal_loss(head, clusters, h, y, own_only=not share, forcing=forcing)
+    torch.testing.assert_close(fast, literal)
+    for a, b in zip(
+        torch.autograd.grad(fast, parameters),
+        torch.autograd.grad(literal, parameters),
+        strict=True,
+    ):
+        torch.testing.assert_close(a.to_dense() if a.is_sparse else a, b)
+
+
+def test_gradient_of_label_vectors_is_row_sparse_and_only_on_the_shortlist():
+    head, clusters = make_head(beam_size=1)
+    h, _, rows, columns, row_weight = make_batch(n=1)
+    head.loss(h, rows[:1], columns[:1], row_weight).backward()
+    touched = set(head.label_at[head.weight.grad.coalesce().indices()[0]].tolist())
+    cluster = clusters[columns[0]]
+    assert touched == set(np.flatnonzero(clusters == cluster).tolist())
+
+
+def test_detached_keeps_the_extreme_gradient_out_of_the_encoder():
+    head, _ = make_head(meta_loss_weight=0.0)
+    h, _, rows, columns, row_weight = make_batch()
+    h.requires_grad_(True)
+    head.detached = True
+    head.loss(h, rows, columns, row_weight).backward()
+    assert h.grad.abs().max() == 0
+    assert head.weight.grad.coalesce().values().abs().max() > 0
+    head.detached = False
+    head.loss(h, rows, columns, row_weight).backward()
+    assert h.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("budget", [1, 1 << 22])
+def test_topk_equals_scoring_every_label_of_the_best_clusters(budget, monkeypatch):
+    monkeypatch.setattr("sk_inceptionxml.sync.GATHER_BUDGET", budget)
+    head, clusters = make_head(3)
+    head.eval()
+    head.cluster_weight = 0.7
+    h = make_batch(3)[0]
+    score, label = head.topk(h, 8)
+    weight, bias = head.weight[head.position_of], head.bias[head.position_of, 0]
+    z_meta = head.meta(h) @ head.meta_weight.t() + head.meta_bias
+    z = head.extreme(h) @ weight.t() + bias
+    for i in range(len(h)):
+        best = z_meta[i].topk(2).indices
+        p = torch.sigmoid(z[i]) * torch.sigmoid(z_meta[i])[torch.as_tensor(clusters)] ** 0.7
+        p[~torch.isin(torch.as_tensor(clusters), best)] = 0.0
+        expected = p.topk(8)
+        assert label[i].tolist() == expected.indices.tolist()
+        torch.testing.assert_close(torch.sigmoid(score[i]), expected.values)
+
+
+def test_places_beyond_the_shortlist_hold_no_label():
+    head, _ = make_head(predict_beam_size=1)
+    head.eval()
+    score, label = head.topk(make_batch()[0], 7)
+    assert (label[score == -torch.inf] == -1).all()
+    assert ((label >= 0).sum(1) >= 6).all()
