@@ -95,7 +95,10 @@ class Progress(Callback):
 
     def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
         n_rows = self.n_epochs * len(X)
-        self.bar_ = tqdm(total=n_rows, unit="row", file=sys.stderr, dynamic_ncols=True)
+        seldom = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file needs few lines
+        self.bar_ = tqdm(
+            total=n_rows, unit="row", file=sys.stderr, dynamic_ncols=True, mininterval=seldom
+        )
         self.time_ = time.perf_counter()
 
     def on_batch_end(

@@ -76,11 +76,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         One-vs-all over every label, or synchronized shortlisting. "auto" is "sync" from 100,000
         labels on.
     n_clusters : int or None, default=None
-        Meta-labels of the sync head; None makes clusters of about 8 labels.
+        Meta-labels of the sync head; None makes clusters of 8 labels.
     clusters : array-like of shape (n_labels,) or None, default=None
         Meta-label of every label, in the order of ``classes_``, instead of the clustering.
-    beam_size : int, default=16
-        Clusters in the shortlist of a row in training.
+    beam_size : int, default=4
+        Clusters in the shortlist of a row in training, besides its true ones.
     predict_beam_size : int, default=64
         Clusters in the shortlist of a row in prediction.
     meta_dropout : float, default=0.3
@@ -90,7 +90,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     warmup_epochs : int, default=1
         First epochs in which the extreme classifier's gradient stays out of the encoder.
     teacher_forcing : bool, default=True
-        The true clusters of a row enter its shortlist in training.
+        The true clusters of a row join its shortlist in training.
     share_negatives : bool, default=True
         Labels shortlisted for any row of a batch are negatives of all its rows; otherwise only
         those of the row's own shortlist.
@@ -237,7 +237,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         head: str = "auto",
         n_clusters: int | None = None,
         clusters: Any = None,
-        beam_size: int = 16,
+        beam_size: int = 4,
         predict_beam_size: int = 64,
         meta_dropout: float = 0.3,
         meta_loss_weight: float = 1.0,

@@ -46,7 +46,7 @@ class XMCNet(NeuralNet):
     ) -> None:
         self.label_lr = label_lr
         self.label_optimizer = label_optimizer
-        self.rng = rng
+        self.rng = rng if rng is not None else np.random.default_rng()
         kwargs.setdefault("criterion", FeatureLoss)
         super().__init__(module, train_split=None, verbose=0, **kwargs)
 

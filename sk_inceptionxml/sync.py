@@ -17,7 +17,6 @@ from sk_inceptionxml.encoder import Dropout, SpectralLinear
 from sk_inceptionxml.heads import SkipPool, one_vs_all_loss, prior_logit
 
 GATHER_BUDGET = 1 << 22  # floats of label vectors gathered at once in prediction (16 MB)
-ABOVE_ALL = 1e4  # added to the logit of a true cluster: above every other, still in order
 
 
 def _row_sparse(index: Tensor, values: Tensor, size: torch.Size) -> Tensor:
@@ -80,7 +79,7 @@ class SyncHead(nn.Module):
     beam_size, predict_beam_size : int
         Clusters kept in the shortlist of a row, in training and in prediction.
     teacher_forcing : bool
-        The true clusters of a row enter its shortlist in training.
+        The true clusters of a row join its shortlist in training, so that no positive is lost.
     share_negatives : bool
         Every label of the batch's united shortlists is a negative of every row; otherwise only
         those of the row's own shortlist.
@@ -172,14 +171,18 @@ class SyncHead(nn.Module):
         return extreme_loss + self.meta_loss_weight * meta_loss
 
     def _shortlist(self, r: Tensor, true_rows: Tensor, true_clusters: Tensor) -> Tensor:
-        """Pairs row * n_clusters + cluster of the shortlists, sorted and distinct."""
+        """Pairs row * n_clusters + cluster of the shortlists, sorted and distinct.
+
+        The best ``beam_size`` clusters of each row and, under teacher forcing, its true ones.
+        """
         n_clusters = len(self.meta_weight)
         z = torch.addmm(self.meta_bias, r, self.meta_weight.t())
-        if self.teacher_forcing:
-            z[true_rows, true_clusters] += ABOVE_ALL
         top = z.topk(min(self.beam_size, n_clusters), dim=1).indices
         base = torch.arange(len(r), device=r.device)[:, None] * n_clusters
-        return torch.sort((base + top).flatten()).values
+        own = (base + top).flatten()
+        if self.teacher_forcing:
+            own = torch.cat([own, true_rows * n_clusters + true_clusters])
+        return torch.unique(own)
 
     def _extreme_loss(
         self, h: Tensor, own: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor
@@ -189,7 +192,7 @@ class SyncHead(nn.Module):
         positions = self._positions(clusters)
         wanted = self.position_of[columns]
         found = torch.searchsorted(positions, wanted).clamp_(max=len(positions) - 1)
-        inside = positions[found] == wanted  # all, unless teacher forcing is off or K too small
+        inside = positions[found] == wanted  # all, unless teacher forcing is off
         rows, found = rows[inside], found[inside]
         mask = None
         if not self.share_negatives:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MIN_STEPS = 500  # fewer optimiser steps than this leave a small data set untrained
 MIN_EPOCHS, MAX_EPOCHS = 6, 60
 SYNC_LABELS = 100_000  # one-vs-all is as fast and more accurate below
+CLUSTER_SIZE = 8
 
 
 def resolve_device(device: str) -> torch.device:
@@ -84,6 +85,7 @@ def make_clusters(
         return np.asarray(validate_clusters(params.clusters, n_labels))
     clustering = BalancedLabelClustering(
         n_clusters=params.n_clusters,
+        cluster_size=CLUSTER_SIZE,
         n_jobs=params.n_jobs,
         random_state=random_state.randint(2**31 - 1),
     )

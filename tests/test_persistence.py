@@ -161,9 +161,9 @@ def test_every_kind_of_model(name, tmp_path):
     for key, value in clf.net_.module_.state_dict().items():
         assert torch.equal(value, state[key]), key
     if clf.neighbours_ is not None:
-        for ours, theirs in ((clf.neighbours_.X_, loaded.neighbours_.X_),) * 1:
-            assert np.array_equal(ours.data, theirs.data)
-            assert np.array_equal(ours.indices, theirs.indices)
+        ours, theirs = clf.neighbours_.X_, loaded.neighbours_.X_
+        assert np.array_equal(ours.data, theirs.data)
+        assert np.array_equal(ours.indices, theirs.indices)
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse", "frame"])
@@ -225,6 +225,7 @@ def test_a_second_generation_is_the_same_files(saved, tmp_path):
     for name in FILES - {"model.json"}:
         assert (saved / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     a, b = (json.loads((d / "model.json").read_text()) for d in (saved, tmp_path / "again"))
+    assert a.pop("manifest_sha256") != b.pop("manifest_sha256")
     assert a.pop("parameters") | {"device": "cpu"} == b.pop("parameters")
     assert a == b
 
@@ -252,7 +253,7 @@ def test_counts_take_one_byte_an_entry(saved):
     assert memory["X.counts"].dtype == np.uint8
     assert memory["X.counts"].max() >= 4  # "boot boot boot Boot"
     assert "X.data" not in memory and "Y.data" not in memory
-    assert memory["X.indices"].dtype == np.uint16
+    assert memory["X.indices"].dtype == np.uint8  # fewer than 256 features
 
 
 def test_own_reader_agrees_with_safetensors(saved):
@@ -382,7 +383,7 @@ def test_messages_say_what_is_wrong(saved, tmp_path):
 
 
 def test_damaged_corpus(tmp_path):
-    report = damaged_models.run(tmp_path, n_random=60, seed=1)
+    report = damaged_models.run(tmp_path, n_random=30, seed=1, limit=240)
     assert report.n_cases >= 200
     assert report.loaded == []
     assert report.other_errors == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn
+
+import numpy as np
 
 from sk_inceptionxml import __version__
 from sk_inceptionxml.exceptions import ModelFormatError
@@ -95,6 +99,7 @@ def _any(value: Any, where: str) -> Any:
     return value
 
 
+_NUMBER_TYPE = r"bool|u?int(8|16|32|64)|float(32|64)"
 _FLAG = one_of(True, False)
 _SIZE = whole(1)
 _FILE = object_of(sha256=string("[0-9a-f]{64}"), size=whole(8, 2**62))
@@ -104,6 +109,13 @@ NORM: dict[str, Check] = {
     "smooth_idf": _FLAG,
     "sublinear_tf": _FLAG,
 }
+
+
+def manifest_digest(manifest: dict[str, Any]) -> str:
+    """Return the checksum of everything in the manifest but itself."""
+    content = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def check_manifest(data: Any) -> dict[str, Any]:
@@ -116,9 +128,12 @@ def check_manifest(data: Any) -> dict[str, Any]:
             f"it has format {version}, written by version {writer}; this is version {__version__}, "
             f"which reads format {FORMAT_VERSION}. Upgrade sk_inceptionxml."
         )
+    if data.get("manifest_sha256") != manifest_digest(data):
+        fail(f"{MANIFEST} is not what was saved (its SHA-256 differs).")
     return fields(
         data,
         MANIFEST,
+        manifest_sha256=_any,
         format=one_of(FORMAT),
         format_version=one_of(FORMAT_VERSION),
         package_version=string(r"[0-9A-Za-z.+!-]{1,40}"),
@@ -191,6 +206,8 @@ def check_vectorizer(data: Any, where: str) -> Any:
     vectorizer._validate_params()
     if vectorizer.input != "content":
         fail(f"{where}: input={vectorizer.input!r} would open files; only 'content' is saved.")
+    string(_NUMBER_TYPE)(np.dtype(vectorizer.dtype).name, f"{where}.dtype")
+    list_of(whole(1, 1 << 30), 2, 2)(list(vectorizer.ngram_range), f"{where}.ngram_range")
     for name in ("preprocessor", "tokenizer", "analyzer"):
         if not isinstance(getattr(vectorizer, name), (type(None), str)):
             fail(f"{where}: {name} must be a string.")
@@ -208,7 +225,7 @@ def _check_plain(value: Any, where: str, depth: int = 0) -> None:
     if isinstance(value, dict) and len(value) == 1 and depth < 4:
         ((tag, content),) = value.items()
         if tag == "dtype":
-            string(r"u?int(8|16|32|64)|float(32|64)")(content, where)
+            string(_NUMBER_TYPE)(content, where)
             return
         if tag in ("dict", "list", "tuple") and isinstance(content, list):
             for x in content:

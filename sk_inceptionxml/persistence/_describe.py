@@ -112,7 +112,7 @@ def describe_weights(module: InceptionXMLNetwork) -> Arrays:
     state = {k: v.detach().cpu().numpy() for k, v in module.state_dict().items()}
     for name in DERIVED:
         state.pop(name, None)
-    if "head.members" in state:  # only its shape is used: it bounds what loading allocates
+    if "head.members" in state:  # could be rebuilt, but its size bounds what loading allocates
         fits = state["head.members"].max() <= np.iinfo(np.int32).max
         state["head.members"] = state["head.members"].astype(np.int32 if fits else np.int64)
         _put_integers(state, "head.cluster_of", state["head.cluster_of"])

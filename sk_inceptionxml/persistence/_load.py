@@ -100,12 +100,16 @@ def _new_estimator(
 def _new_network(
     params: InceptionXMLClassifier, n: dict[str, Any], arrays: ArrayFile
 ) -> InceptionXMLNetwork:
-    clusters = None if n["sync"] is None else _read_clusters(n["n_labels"], arrays)
+    clusters = members = None
+    if n["sync"] is not None:
+        clusters, members = _read_clusters(n["n_labels"], arrays)
     with torch.device("meta"):  # shapes alone: no memory, no random numbers
         network = _empty_network(params, n, clusters)
     head = network.head
     if clusters is not None:
         head._register_clusters(clusters)  # type: ignore[operator,union-attr]
+        if not np.array_equal(head.members.numpy(), members):  # type: ignore[union-attr,arg-type]
+            fail(f"{arrays.file}: head.members does not fit head.cluster_of.")
     state = {}
     for name, expected in network.state_dict().items():
         if clusters is not None and name in (*DERIVED, "head.cluster_of", "head.members"):
@@ -122,8 +126,8 @@ def _new_network(
     return network.eval()
 
 
-def _read_clusters(n_labels: int, arrays: ArrayFile) -> np.ndarray:
-    """Meta-label of every label; none larger than the file says, which bounds the memory."""
+def _read_clusters(n_labels: int, arrays: ArrayFile) -> tuple[np.ndarray, np.ndarray]:
+    """Meta-label of every label, and the table of members, whose shape bounds the memory."""
     clusters = arrays.take("head.cluster_of", "u", (n_labels,)).astype(np.int64)
     weight = arrays.arrays.get("head.meta_weight")
     members = arrays.arrays.pop("head.members", None)
@@ -134,7 +138,7 @@ def _read_clusters(n_labels: int, arrays: ArrayFile) -> np.ndarray:
     sizes = np.bincount(clusters)
     if members.shape != (len(sizes), sizes.max()) or sizes.min() == 0:
         fail(f"{arrays.file}: the clusters have other sizes than head.members.")
-    return clusters
+    return clusters, members
 
 
 def _empty_network(

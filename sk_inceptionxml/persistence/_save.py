@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from sk_inceptionxml.exceptions import ModelFormatError
 
-from ._checks import check_manifest
+from ._checks import check_manifest, manifest_digest
 from ._describe import describe, describe_weights
 from ._files import open_regular, parse_json
 from ._format import FILES, FORMAT, MANIFEST, MAX_MANIFEST, MEMORY, WEIGHTS, Arrays
@@ -60,6 +60,7 @@ def save(estimator: InceptionXMLClassifier, directory: str | os.PathLike[str]) -
         for name, content in arrays.items():
             save_file({key: np.asarray(a, order="C") for key, a in content.items()}, work / name)
             manifest["files"][name] = _fingerprint(work / name)
+        manifest["manifest_sha256"] = manifest_digest(manifest)
         text = json.dumps(manifest, indent=1, allow_nan=False).encode("ascii") + b"\n"
         if len(text) > MAX_MANIFEST:
             raise ValueError(
