@@ -2,14 +2,11 @@
 
 Every class takes raw texts and a CSR indicator, and ranks columns for raw texts, so that all are
 timed over the same path. Peers get TF-IDF of lower-cased words and the settings their authors
-recommend. Only NumPy, SciPy and scikit-learn are imported at the top: a peer may live in an
-environment of its own.
+recommend.
 """
 
 from __future__ import annotations
 
-import pickle
-import re
 import shutil
 import time
 from pathlib import Path
@@ -17,61 +14,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-
-WORD = re.compile(r"(?u)\b\w+\b")
-
-
-def pad(rows: list[Any], k: int) -> np.ndarray:
-    """Ranking (n, k) of rows of at most k columns each, -1 for none."""
-    out = np.full((len(rows), k), -1, dtype=np.int64)
-    for i, row in enumerate(rows):
-        found = list(row)[:k]
-        out[i, : len(found)] = found
-    return out
-
-
-def rank_sparse(scores: Any, k: int) -> np.ndarray:
-    """Ranking (n, k) of the stored entries of a sparse matrix, -1 for none."""
-    scores = sp.csr_matrix(scores)
-    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    order = np.lexsort((-scores.data, rows))  # rows stay in place, best first within each
-    place = np.arange(len(order)) - scores.indptr[rows]
-    keep = place < k
-    out = np.full((scores.shape[0], k), -1, dtype=np.int64)
-    out[rows[keep], place[keep]] = scores.indices[order[keep]]
-    return out
-
-
-class System:
-    """What the worker calls: fit, save, load (what was saved), topk."""
-
-    package = ""  # module that must be importable, "" for none
-    env = ""  # folder of its environment under --envs
-    distribution = ""
-    seeded = True  # False: every run is the same, one is enough
-    defaults: dict[str, Any] = {}
-
-    def __init__(self, params: dict[str, Any], seed: int, threads: int, folder: Path) -> None:
-        self.params = {**self.defaults, **params}
-        self.seed, self.threads, self.folder = seed, threads, folder
-        self.saved = folder / "saved"
-        self.saved.mkdir(parents=True)
-        self.notes: dict[str, Any] = {}
-
-    def fit(self, texts: list[str], Y: sp.csr_matrix) -> None:
-        """Train on raw texts."""
-        raise NotImplementedError
-
-    def save(self) -> None:
-        """Write all that prediction needs to ``self.saved``."""
-        raise NotImplementedError
-
-    def load(self) -> None:
-        """Replace the trained model by the saved one."""
-
-    def topk(self, texts: list[str], k: int) -> np.ndarray:
-        """Columns (n, k), best first, -1 for none."""
-        raise NotImplementedError
+from base import WORD, System, TfidfSystem, pad, rank_sparse
 
 
 class Ours(System):
@@ -101,46 +44,6 @@ class Ours(System):
         """Columns: for an indicator y the names are the columns."""
         columns, _ = self.model.predict_topk(texts, k=k)
         return pad(list(columns), k)
-
-
-class TfidfSystem(System):
-    """TF-IDF of lower-cased words (sublinear, unit rows), then a model of sparse rows."""
-
-    def fit(self, texts: list[str], Y: sp.csr_matrix) -> None:
-        """Train on raw texts."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        start = time.perf_counter()
-        self.vectorizer = TfidfVectorizer(
-            token_pattern=WORD.pattern, sublinear_tf=True, dtype=np.float32
-        )
-        X = self._features(self.vectorizer.fit_transform(texts))
-        self.notes["feature_s"] = time.perf_counter() - start
-        self._train(X, Y)
-
-    def save(self) -> None:
-        """Write vectorizer and model."""
-        with open(self.saved / "vectorizer.pickle", "wb") as stream:
-            pickle.dump(self.vectorizer, stream, protocol=4)
-        self._save_model()
-
-    def topk(self, texts: list[str], k: int) -> np.ndarray:
-        """Columns (n, k), best first, -1 for none."""
-        return self._rank(self._features(self.vectorizer.transform(texts)), k)
-
-    def _features(self, X: Any) -> sp.csr_matrix:
-        X = sp.csr_matrix(X, dtype=np.float32)  # peers want the matrix, not the array
-        X.sort_indices()
-        return X
-
-    def _train(self, X: sp.csr_matrix, Y: sp.csr_matrix) -> None:
-        raise NotImplementedError
-
-    def _save_model(self) -> None:
-        raise NotImplementedError
-
-    def _rank(self, X: sp.csr_matrix, k: int) -> np.ndarray:
-        raise NotImplementedError
 
 
 class Omikuji(TfidfSystem):
@@ -254,7 +157,8 @@ class XRLinear(TfidfSystem):
 
     def _rank(self, X: sp.csr_matrix, k: int) -> np.ndarray:
         threads = self.threads if X.shape[0] > 1 else 1  # threads only slow a single row down
-        return rank_sparse(self.model.predict(X, beam_size=10, only_topk=k, threads=threads), k)
+        scores = self.model.predict(X, beam_size=10, only_topk=k, threads=threads)
+        return rank_sparse(scores, k)[0]
 
 
 class FastText(System):
@@ -325,15 +229,12 @@ class Neighbours(TfidfSystem):
         n, power = self.params["n_neighbors"], self.params["power"]
         out = np.full((X.shape[0], k), -1, dtype=np.int64)
         for start in range(0, X.shape[0], 256):  # bounds the similarities held at once
-            similarity = X[start : start + 256] @ self.X
-            nearest = rank_sparse(similarity, n)
+            nearest, cosine = rank_sparse(X[start : start + 256] @ self.X, n)
             rows, places = np.nonzero(nearest >= 0)
-            columns = nearest[rows, places]
-            votes = np.asarray(similarity[rows, columns]).ravel() ** power
-            shape = (nearest.shape[0], self.Y.shape[0])
-            out[start : start + 256] = rank_sparse(
-                sp.csr_matrix((votes, (rows, columns)), shape=shape) @ self.Y, k
-            )
+            votes = cosine[rows, places] ** power
+            shape = (len(nearest), self.Y.shape[0])
+            V = sp.csr_matrix((votes, (rows, nearest[rows, places])), shape=shape)
+            out[start : start + 256] = rank_sparse(V @ self.Y, k)[0]
         return out
 
 
@@ -369,9 +270,7 @@ SYSTEMS: dict[str, tuple[type[System], dict[str, Any]]] = {
 }
 
 
-def make_system(
-    name: str, params: dict[str, Any], seed: int, threads: int, folder: Path
-) -> System:
+def make_system(name: str, params: dict[str, Any], seed: int, threads: int, folder: Path) -> System:
     """System of the registry, with further parameters over those of the registry."""
     kind, base = SYSTEMS[name]
     shutil.rmtree(folder, ignore_errors=True)

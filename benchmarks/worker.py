@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from systems import System, make_system
+from base import System
+from systems import make_system
 
 WARM_UP, LATENCY_BUDGET_S = 20, 30.0
 
@@ -56,6 +57,7 @@ def train(system: System, folder: Path, result: dict[str, Any]) -> None:
     """Train, save and load again, with times, memory and size."""
     texts = json.loads((folder / "train.json").read_text(encoding="utf-8"))
     Y = sp.load_npz(folder / "train_Y.npz")
+    system.prepare()
     result["start_mb"] = peak_mb()
     start, cpu = time.perf_counter(), time.process_time()
     system.fit(texts, Y)
@@ -93,9 +95,7 @@ def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as stream:
         job = json.load(stream)
     folder, out = Path(job["folder"]), Path(job["out"])
-    system = make_system(
-        job["system"], job["params"], job["seed"], job["threads"], out / "work"
-    )
+    system = make_system(job["system"], job["params"], job["seed"], job["threads"], out / "work")
     result: dict[str, Any] = {"load_average": os.getloadavg()[0]}
     train(system, folder, result)
     predict(system, folder, job, result)

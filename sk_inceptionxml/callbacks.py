@@ -78,7 +78,9 @@ class NonFiniteGuard(Callback):
     def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
         self.batch_ += 1
 
-    def on_batch_end(self, net: Any, loss: Any = None, training: bool = False, **kwargs: Any) -> None:
+    def on_batch_end(
+        self, net: Any, loss: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
         if training and not bool(torch.isfinite(loss)):
             raise FloatingPointError(
                 f"the loss became {loss.item()} in epoch {len(net.history)}, batch {self.batch_}: "

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sk_inceptionxml import persistence, training
-from sk_inceptionxml.batches import prediction_batches
-from sk_inceptionxml.fusion import Candidates, Fusion, contains, join_candidates, rank
+from sk_inceptionxml.fusion import Candidates, Fusion, hits, join_candidates, rank, recall
+from sk_inceptionxml.inference import network_topk
 from sk_inceptionxml.labels import LabelSpace
-from sk_inceptionxml.metrics import precision_at_k
 from sk_inceptionxml.lexical import LexicalFeatures
+from sk_inceptionxml.metrics import precision_at_k
 from sk_inceptionxml.neighbours import KernelNeighbours
+from sk_inceptionxml.parameters import CONSTRAINTS
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
 
-PREDICT_BATCH = 512
+ROWS_AT_ONCE = 8192  # bounds the candidates held in a prediction
 NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
 LEXICAL_CANDIDATES = 50
 MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
@@ -41,7 +39,7 @@ class Rows(NamedTuple):
 class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     """Extreme multi-label classifier of short texts.
 
-    A light convolutional encoder (InceptionXML) scores labels one-vs-all, or, from 100,000
+    A light convolutional encoder (InceptionXML) scores labels one-vs-all, or, from 20,000
     labels on, a meta-classifier shortlists clusters of labels and an extreme classifier ranks
     them (SyncXML). Lexical evidence from the nearest training texts joins in, and both are fused
     into one calibrated probability on held-out rows.
@@ -57,7 +55,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         (plain or ``.gz``); words without a vector start as with None.
     embedding_dim : int, default=300
         Width of the word vectors made here; given vectors bring their own.
-    max_len : int, default=32
+    max_len : int, default=64
         Words of a text that the encoder reads. The lexical neighbours read all.
     n_filters : int, default=32
         Filters of each convolution.
@@ -73,7 +71,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     classifier_dropout : float, default=0.5
         Dropout rate before the label vectors.
     head : {"auto", "ova", "sync"}, default="auto"
-        One-vs-all over every label, or synchronized shortlisting. "auto" is "sync" from 100,000
+        One-vs-all over every label, or synchronized shortlisting. "auto" is "sync" from 20,000
         labels on.
     n_clusters : int or None, default=None
         Meta-labels of the sync head; None makes clusters of 8 labels.
@@ -104,7 +102,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     word_dropout : float, default=0.1
         Share of the words left out in training.
     max_epochs : int or "auto", default="auto"
-        Passes over the rows; "auto" is 6, and more where that is under 500 steps.
+        Passes over the rows; "auto" is 5, and more where that is under 500 steps.
     batch_size : int, default=128
         Rows of a training step.
     lr : float, default=3e-3
@@ -181,45 +179,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     ['boat', 'red']
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        "vectorizer": [None, object],
-        "embeddings": [None, object],
-        "embedding_dim": [Interval(Integral, 8, None, closed="left")],
-        "max_len": [Interval(Integral, 1, None, closed="left")],
-        "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "kernel_sizes": ["array-like"],
-        "hidden_dim": [None, Interval(Integral, 1, None, closed="left")],
-        "embedding_skip": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "classifier_dropout": [Interval(Real, 0, 1, closed="left")],
-        "head": [StrOptions({"auto", "ova", "sync"})],
-        "n_clusters": [None, Interval(Integral, 1, None, closed="left")],
-        "clusters": [None, object],
-        "beam_size": [Interval(Integral, 1, None, closed="left")],
-        "predict_beam_size": [Interval(Integral, 1, None, closed="left")],
-        "meta_dropout": [Interval(Real, 0, 1, closed="left")],
-        "meta_loss_weight": [Interval(Real, 0, None, closed="left")],
-        "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
-        "teacher_forcing": ["boolean"],
-        "share_negatives": ["boolean"],
-        "synchronized": ["boolean"],
-        "n_neighbors": [Interval(Integral, 0, None, closed="left")],
-        "shuffle_words": ["boolean"],
-        "word_dropout": [Interval(Real, 0, 1, closed="left")],
-        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "label_lr": [Interval(Real, 0, None, closed="neither")],
-        "label_optimizer": [StrOptions({"adam", "adagrad"})],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "threshold": [Interval(Real, 0, 1, closed="both")],
-        "top_k": [None, Interval(Integral, 1, None, closed="left")],
-        "callbacks": [None, list],
-        "device": [str],
-        "n_jobs": [None, Integral],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints = CONSTRAINTS
 
     def __init__(
         self,
@@ -227,7 +187,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         vectorizer: Any = None,
         embeddings: Any = None,
         embedding_dim: int = 300,
-        max_len: int = 32,
+        max_len: int = 64,
         n_filters: int = 32,
         kernel_sizes: Sequence[int] = (4, 8, 16),
         hidden_dim: int | None = None,
@@ -416,10 +376,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         self.fusion_.log_counts = np.log1p(
             counts - np.bincount(Y_held_out.indices, minlength=self.n_labels_)
         ).astype(np.float32)
-        self.fusion_.fit(candidates, _hits(candidates, Y_held_out), _part(weight, held_out))
+        self.fusion_.fit(candidates, hits(candidates, Y_held_out), _part(weight, held_out))
         self.fusion_.log_counts = np.log1p(counts).astype(np.float32)
         if self.head_ == "sync":
-            self.shortlist_recall_ = _recall(candidates, Y_held_out)
+            self.shortlist_recall_ = recall(candidates, Y_held_out)
 
     # -- predictions ---------------------------------------------------------------------------
 
@@ -552,8 +512,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         """
         tokens = self._rows(X).tokens
         Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="ignore")
-        labels, logits = self._network_topk(tokens, k)
-        return _recall(join_candidates(labels, logits, None, 0), Y)
+        k = min(k, self.n_labels_)
+        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
+        return recall(join_candidates(labels, logits, None, 0), Y)
 
     def _n_scored(self) -> int:
         dense = self.label_space_.form not in ("sparse", "lists")
@@ -578,7 +539,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         k = min(k, self.n_labels_)
         indices = np.full((len(tokens), k), -1, dtype=np.int64)
         scores = np.full((len(tokens), k), -np.inf, dtype=np.float32)
-        step = 16 * PREDICT_BATCH  # bounds the candidates held at once
+        step = ROWS_AT_ONCE
         for start in range(0, len(tokens), step):
             part = slice(start, start + step)
             some = tokens.take(part)
@@ -592,26 +553,12 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         return indices, scores
 
     def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
-        labels, logits = self._network_topk(tokens, k)
+        k = min(k, self.n_labels_)
+        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
         scores = None
         if lexical is not None and self.neighbours_ is not None:
             scores = self.neighbours_.score(lexical)
         return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
-
-    def _network_topk(self, tokens: Tokens, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Best labels (n, min(k, n_labels)) of the network and their log-odds."""
-        module = self.net_.module_
-        device = module.embedding.weight.device
-        k = min(k, self.n_labels_)
-        labels = np.full((len(tokens), k), -1, dtype=np.int64)
-        logits = np.full((len(tokens), k), -np.inf, dtype=np.float32)
-        with torch.inference_mode():
-            for rows, X in prediction_batches(tokens, self.max_len, PREDICT_BATCH):
-                X = {name: value.to(device) for name, value in X.items()}
-                score, label = module.topk(X["ids"], X.get("weights"), k)
-                labels[rows, : label.shape[1]] = label.cpu().numpy()
-                logits[rows, : label.shape[1]] = score.float().cpu().numpy()
-        return labels, logits
 
     # -- persistence, tags ---------------------------------------------------------------------
 
@@ -671,16 +618,3 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 def _part(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     return None if weight is None else weight[rows]
-
-
-def _hits(c: Candidates, Y: sp.csr_array) -> np.ndarray:
-    """Whether each candidate (n, m) is a label of its row."""
-    n, n_labels = Y.shape
-    keys = np.repeat(np.arange(n, dtype=np.int64), np.diff(Y.indptr)) * n_labels + Y.indices
-    return contains(keys, np.arange(n)[:, None] * n_labels + c.labels) & (c.labels >= 0)
-
-
-def _recall(c: Candidates, Y: sp.csr_array) -> float:
-    n_true = np.diff(Y.indptr)
-    found = _hits(c, Y).sum(axis=1)
-    return float((found[n_true > 0] / n_true[n_true > 0]).mean()) if n_true.any() else 0.0

@@ -199,9 +199,7 @@ class _BlockConvolution(torch.autograd.Function):
                     for dst, src in _shifts(t, length, parts[i].first + j, circular):
                         target[:, src] = source[:, dst]
             flat = grad_product.view(b * t, -1)
-            columns = (view.t() @ flat).split(
-                [parts[i].blocks * widths[i] for i in members], dim=1
-            )
+            columns = (view.t() @ flat).split([parts[i].blocks * widths[i] for i in members], dim=1)
             for i, part in zip(members, columns, strict=True):
                 grad_w[i] = _filter_weight(part, shapes[i])
             part_x = (flat @ w.t()).view(b, t * STRIDE, f)
@@ -395,9 +393,7 @@ class InceptionEncoder(nn.Module):
         n_channels = n_filters * len(tuple(kernel_sizes))
         self.branch_norm = ChannelNorm(n_channels)
         self.branch_dropout = Dropout(dropout)
-        self.second = SecondConvolution(
-            n_channels, n_filters, self.branches.out_length, generator
-        )
+        self.second = SecondConvolution(n_channels, n_filters, self.branches.out_length, generator)
         self.second_norm = ChannelNorm(n_filters)
         self.n_features = n_filters * self.second.out_length
         self.skip: nn.Linear | None = None

@@ -100,6 +100,22 @@ def _values_at(sorted_keys: np.ndarray, values: np.ndarray, keys: np.ndarray) ->
     return np.where(sorted_keys[place] == keys, values[place], 0.0)
 
 
+def hits(c: Candidates, Y: sp.csr_array) -> np.ndarray:
+    """Whether each candidate (n, m) is a label of its row, by an indicator with sorted rows."""
+    n, n_labels = Y.shape
+    keys = np.repeat(np.arange(n, dtype=np.int64), np.diff(Y.indptr)) * n_labels + Y.indices
+    return contains(keys, np.arange(n)[:, None] * n_labels + c.labels) & (c.labels >= 0)
+
+
+def recall(c: Candidates, Y: sp.csr_array) -> float:
+    """Share of the true labels among the candidates, mean over the rows that have one."""
+    n_true = np.diff(Y.indptr)
+    labelled = n_true > 0
+    if not labelled.any():
+        return 0.0
+    return float((hits(c, Y).sum(axis=1)[labelled] / n_true[labelled]).mean())
+
+
 class Fusion:
     """Logistic regression on the features of (row, label) pairs.
 

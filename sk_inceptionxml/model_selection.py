@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import sklearn.model_selection
-from sklearn.model_selection import BaseSearchCV, KFold
+from sklearn.model_selection import KFold
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 

@@ -132,9 +132,7 @@ class KernelNeighbours:
         n, k = rows.shape
         m = k + 1
         block = sp.csr_array(sp.vstack([self.X_[rows.ravel()], queries], format="csr"))
-        place = np.hstack(
-            [np.arange(n * k).reshape(n, k), n * k + np.arange(n)[:, None]]
-        ).ravel()
+        place = np.hstack([np.arange(n * k).reshape(n, k), n * k + np.arange(n)[:, None]]).ravel()
         block = block[place]
         query = np.repeat(np.arange(n, dtype=np.int64), m)
         key = np.repeat(query, np.diff(block.indptr)) * self.X_.shape[1] + block.indices

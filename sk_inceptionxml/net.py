@@ -80,7 +80,9 @@ class XMCNet(NeuralNet):
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         self.module_.zero_grad(set_to_none=True)
 
-    def get_loss(self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
+    def get_loss(
+        self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False
+    ) -> Tensor:
         """Loss of the head on features ``y_pred`` and positives ``y_true``."""
         return self.module_.head.loss(y_pred, *y_true)
 

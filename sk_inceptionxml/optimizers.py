@@ -81,7 +81,9 @@ class RowAdam(Optimizer):
             state["exp_avg_sq"].index_copy_(0, rows, v)
         t = state["step"]
         step_size = group["lr"] * (1 - b2**t) ** 0.5 / (1 - b1**t)
-        update = m / v.sqrt_().add_(group["eps"]) if rows is not None else m / (v.sqrt() + group["eps"])
+        update = (
+            m / v.sqrt_().add_(group["eps"]) if rows is not None else m / (v.sqrt() + group["eps"])
+        )
         if rows is None:
             p.add_(update, alpha=-step_size)
         else:

@@ -1,6 +1,5 @@
 """Every check of scikit-learn, none expected to fail."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_inceptionxml import InceptionXMLClassifier

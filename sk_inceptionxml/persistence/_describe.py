@@ -167,8 +167,13 @@ def _describe_lexical(estimator: InceptionXMLClassifier, memory: Arrays) -> dict
     counts = _exact_counts(lexical, X)
     for name, matrix in (("X", X), ("Y", Y)):
         _put_integers(memory, f"{name}.lengths", np.diff(matrix.indptr))
-        _put_integers(memory, f"{name}.indices", matrix.indices)
-    memory["X.data" if counts is None else "X.counts"] = X.data if counts is None else counts
+        _put_indices(memory, f"{name}.indices", matrix.indices)
+    if counts is None:
+        memory["X.data"] = X.data
+    else:  # few words occur twice in a short text
+        repeated = np.flatnonzero(counts > 1)
+        _put_integers(memory, "X.repeated", repeated)
+        memory["X.repeats"] = counts[repeated]
     return {
         "ngrams": bool(lexical.ngrams),
         "words": None if words is None else tfidf_parameters(words),
@@ -189,8 +194,8 @@ def tfidf_parameters(tfidf: Any) -> dict[str, Any]:
 def _exact_counts(lexical: LexicalFeatures, X: sp.csr_array) -> np.ndarray | None:
     """Word and n-gram counts, uint8, that give exactly the features X; None if none are found.
 
-    A byte instead of a float an entry. Frequencies relative to the rarest feature of a row tell
-    the counts, up to that feature's own count, for which small numbers are tried.
+    Far fewer bytes than the features. Frequencies relative to the rarest feature of a row
+    tell the counts, up to that feature's own count, for which small numbers are tried.
     """
     if lexical.words_ is None or not X.nnz:
         return None
@@ -248,6 +253,14 @@ def _put_integers(arrays: Arrays, name: str, values: np.ndarray) -> None:
     largest = int(values.max(initial=0))
     kind = next(t for t in (np.uint8, np.uint16, np.uint32, np.int64) if largest <= np.iinfo(t).max)
     arrays[name] = values.astype(kind)
+
+
+def _put_indices(arrays: Arrays, name: str, values: np.ndarray) -> None:
+    """Store numbers as ``_put_integers``, those between 16 and 24 bits in three bytes."""
+    if 1 << 16 <= values.max(initial=0) < 1 << 24:
+        arrays[f"{name}.high"] = (values >> 16).astype(np.uint8)
+        values = values & 0xFFFF
+    _put_integers(arrays, name, values)
 
 
 def _put_strings(arrays: Arrays, name: str, strings: list[str]) -> None:

@@ -218,6 +218,11 @@ class ArrayFile:
         """Column indices and row starts of a CSR matrix, and the number of its rows."""
         lengths = self.take(f"{name}.lengths", "u", (n_rows,))
         indices = self.take(f"{name}.indices", "u", (None,))
+        if f"{name}.indices.high" in self.arrays:
+            high = self.take(f"{name}.indices.high", "u", indices.shape)
+            if (high.dtype, indices.dtype) != (np.uint8, np.uint16):
+                fail(f"{self.file}: {name}.indices is not of 24 bits.")
+            indices = (high.astype(np.int32) << 16) + indices
         if len(lengths) == 0 or _total(lengths) != len(indices):
             fail(f"{self.file}: the rows of {name} do not fit its {len(indices)} entries.")
         if indices.size and indices.max() >= n_columns:

@@ -107,8 +107,9 @@ def _new_network(
         network = _empty_network(params, n, clusters)
     head = network.head
     if clusters is not None:
-        head._register_clusters(clusters)  # type: ignore[operator,union-attr]
-        if not np.array_equal(head.members.numpy(), members):  # type: ignore[union-attr,arg-type]
+        assert isinstance(head, SyncHead)
+        head._register_clusters(clusters)
+        if not np.array_equal(head.members.numpy(), members):  # type: ignore[arg-type]
             fail(f"{arrays.file}: head.members does not fit head.cluster_of.")
     state = {}
     for name, expected in network.state_dict().items():
@@ -323,9 +324,14 @@ def _read_rows(
         data = arrays.take("X.data", "f", (len(indices),))
         X = sp.csr_array((data.astype(np.float32), indices, starts), shape=(n_rows, n_columns))
     else:
-        counts = arrays.take("X.counts", "u", (len(indices),))
-        if lexical.words_ is None or (counts.size and counts.min() < 1):
-            fail(f"{arrays.file}: X.counts holds zeros or counts no words.")
+        repeated = arrays.take("X.repeated", "u", (None,))
+        repeats = arrays.take("X.repeats", "u", repeated.shape)
+        if lexical.words_ is None or repeats.min(initial=1) < 1:
+            fail(f"{arrays.file}: X.repeats holds zeros or counts no words.")
+        if repeated.max(initial=0) >= max(1, len(indices)):
+            fail(f"{arrays.file}: X.repeated has an index beyond {len(indices)}.")
+        counts = np.ones(len(indices), dtype=np.float32)
+        counts[repeated] = repeats
         X = features_of_counts(lexical, indices, starts, counts, (n_rows, n_columns))
     rows = np.repeat(np.arange(n_rows), np.diff(X.indptr))
     norm = np.bincount(rows, weights=X.data.astype(np.float64) ** 2, minlength=n_rows)

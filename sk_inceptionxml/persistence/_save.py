@@ -112,11 +112,7 @@ def _is_model(target: Path, names: set[str]) -> bool:
 
 def _fingerprint(path: Path) -> dict[str, Any]:
     with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256") if hasattr(hashlib, "file_digest") else None
-        if digest is None:  # Python 3.10
-            digest = hashlib.sha256()
-            while block := stream.read(1 << 20):
-                digest.update(block)
+        digest = hashlib.file_digest(stream, "sha256")
     return {"sha256": digest.hexdigest(), "size": path.stat().st_size}
 
 
