@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +150,10 @@ def operations() -> str:
         )
     verdict = "reproduced" if share <= 2 else "refuted"
     lines.append(
-        f"\nClaim \"at most 2 % of the operations of BERT\": {share:.2f} % -- **{verdict}**. "
-        f"sync: {CLUSTERS:,} clusters, {BEAM} of them a shortlist, {SLOTS} words. Only padded texts "
-        f"give that share: where both models read the {MEAN_WORDS} words of a mean title and no "
-        "padding, the classifier is most of the work (word pieces would add some to BERT's)."
+        f'\nClaim "at most 2 % of the operations of BERT": {share:.2f} % -- **{verdict}**. '
+        f"sync: {CLUSTERS:,} clusters, {BEAM} of them a shortlist, {SLOTS} words. Only padded "
+        f"texts give that share: where both models read the {MEAN_WORDS} words of a mean title, "
+        "the classifier is most of the work (word pieces would add some to BERT's)."
     )
     return "\n".join(lines)
 
@@ -193,7 +194,7 @@ def speed(n_labels: int, budget: float) -> str:
         network = make_network(*shape, "cpu", vocabulary=1000, paper=paper)
         with torch.inference_mode():
             batch, one = (
-                1e3 * seconds_of(lambda x=x, n=network: n.topk(x, None, 5), budget) / len(x)
+                1e3 * seconds_of(partial(network.topk, x, None, 5), budget) / len(x)
                 for x in (ids, ids[:1])
             )
         first = first or (batch, one)
@@ -202,7 +203,7 @@ def speed(n_labels: int, budget: float) -> str:
             f"| {batch / first[0]:.2f} | {one / first[1]:.2f} |"
         )
     lines.append(
-        "\nClaim \"half the inference time\", read as sync against one-vs-all on this machine: at "
+        '\nClaim "half the inference time", read as sync against one-vs-all on this machine: at '
         "most 0.5 in the last columns."
     )
     return "\n".join(lines)
@@ -226,7 +227,7 @@ def sizes() -> str:
         lines.append(f"| {head} | {n / 1e6:.1f} | {gb:.2f} | {ratio[head]:.1f} |")
     verdict = "reproduced" if ratio["sync"] >= 10 else "only in part"
     lines.append(
-        f"\nClaim \"an order of magnitude smaller\": {ratio['sync']:.1f} times smaller than the "
+        f'\nClaim "an order of magnitude smaller": {ratio["sync"]:.1f} times smaller than the '
         f"ensemble, {ratio['sync'] / 3:.1f} times than one of its three models -- **{verdict}** "
         "(weights in float32; the size of Astec is published, not measured here)."
     )

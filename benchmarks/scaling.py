@@ -70,7 +70,7 @@ def timed(owner: Any, names: Sequence[str]) -> Any:
 
         return wrapper
 
-    wrapped = {name: wrap(name, getattr(owner, name)) for name in names}
+    wrapped: dict[str, Any] = {name: wrap(name, getattr(owner, name)) for name in names}
     with mock.patch.multiple(owner, **wrapped):
         yield seconds
 

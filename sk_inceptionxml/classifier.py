@@ -20,6 +20,7 @@ from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.metrics import precision_at_k
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS
+from sk_inceptionxml.row_order import content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
 
@@ -135,6 +136,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         Names of the labels.
     n_labels_ : int
         Number of labels.
+    n_samples_fit_ : int
+        Training rows.
     label_counts_ : ndarray of shape (n_labels,), int64
         Training rows of every label.
     head_ : {"ova", "sync"}
@@ -274,7 +277,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         y : sparse or dense indicator of shape (n_samples, n_labels), label lists, or 1-D
             Labels of each row. Outputs mirror this form.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row in the loss.
+            Weight of each row, not negative. Whole numbers of mean 4 at most repeat rows; others
+            weigh the loss. Rows of weight 0 are left out.
 
         Returns
         -------
@@ -287,12 +291,23 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         """
         random_state = training.random_sources(self.random_state)
         training.resolve_device(self.device)
-        rows = self._fit_rows(X)
-        self.label_space_, Y = LabelSpace.from_y(y, n_samples=len(rows.tokens))
+        if is_text(X):
+            X = np.array(check_text(X), dtype=object)
+        else:
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
+        self.label_space_, Y = LabelSpace.from_y(y, n_samples=X.shape[0])
         self.classes_, self.n_labels_ = self.label_space_.classes_, self.label_space_.n_labels
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, Y)
+            weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
+            repeats, weight = repeat_rows(weight)
+            X, Y = X[repeats], Y[repeats]
+        rows = self._fit_rows(X)
+        order = content_order(rows.tokens, Y)
+        texts = None if rows.texts is None else [rows.texts[i] for i in order]
+        rows, Y = Rows(rows.tokens.take(order), texts), Y[order]
+        weight = _part(weight, order)
+        self.n_samples_fit_ = len(rows.tokens)
         train, held_out = self._split(len(rows.tokens), random_state)
         self._fit_network(rows.tokens.take(train), Y[train], _part(weight, train), random_state)
         lexical = self._fit_lexical(rows)
@@ -470,10 +485,15 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         if self.label_space_.form in ("sparse", "lists"):
             return self.label_space_.probabilities(indices, log_odds)
         lowest = np.where(np.isfinite(log_odds), log_odds, np.inf).min(initial=0.0) - 1.0
-        out = np.full((len(indices), self.n_labels_), lowest, dtype=np.float32)
+        if self.label_space_.form == "binary":
+            # monotone in the normalised probability, as scikit-learn asks
+            log_odds = -np.logaddexp(0.0, -log_odds.astype(np.float64))
+        out = np.full((len(indices), self.n_labels_), lowest, dtype=log_odds.dtype)
         rows, places = np.nonzero(indices >= 0)
         out[rows, indices[rows, places]] = log_odds[rows, places]
-        return out[:, 1] - out[:, 0] if self.label_space_.form == "binary" else out
+        if self.label_space_.form == "binary":
+            return (out[:, 1] - out[:, 0]).astype(np.float32)
+        return out
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Precision at 1: the share of rows whose best label is right.
@@ -517,6 +537,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         return recall(join_candidates(labels, logits, None, 0), Y)
 
     def _n_scored(self) -> int:
+        check_is_fitted(self)
         dense = self.label_space_.form not in ("sparse", "lists")
         return self.n_labels_ if dense else min(NETWORK_CANDIDATES, self.n_labels_)
 

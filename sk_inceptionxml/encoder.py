@@ -398,7 +398,7 @@ class InceptionEncoder(nn.Module):
         self.n_features = n_filters * self.second.out_length
         self.skip: nn.Linear | None = None
         if embedding_skip:
-            self.skip = nn.Linear(embedding_dim, self.n_features, bias=False)
+            self.skip = nn.utils.skip_init(nn.Linear, embedding_dim, self.n_features, bias=False)
             bound = 1.0 / math.sqrt(embedding_dim)
             nn.init.uniform_(self.skip.weight, -bound, bound, generator=generator)
 

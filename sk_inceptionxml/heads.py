@@ -115,7 +115,7 @@ class OneVsAllHead(nn.Module):
         super().__init__()
         n_labels = len(label_counts)
         self.pre_dropout = Dropout(dropout)
-        self.hidden = nn.Linear(n_features, hidden_dim)
+        self.hidden = nn.utils.skip_init(nn.Linear, n_features, hidden_dim)
         nn.init.xavier_uniform_(self.hidden.weight, generator=generator)
         nn.init.zeros_(self.hidden.bias)
         self.norm = ChannelNorm(hidden_dim)
@@ -142,5 +142,5 @@ class OneVsAllHead(nn.Module):
 
 def prior_logit(counts: Tensor, n_rows: int) -> Tensor:
     """Logit of the smoothed frequency of every label: the bias at which training starts."""
-    p = (counts.float() + 0.5) / (n_rows + 1.0)
+    p = ((counts.float() + 0.5) / (n_rows + 1.0)).clamp_(max=0.99)
     return torch.log(p / (1 - p)).clamp_(min=-math.log(1e7))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +70,23 @@ def resolve_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> int:
     return int(np.clip(math.ceil(MIN_STEPS / steps), MIN_EPOCHS, MAX_EPOCHS))
 
 
+def resolve_kernel_sizes(kernel_sizes: Sequence[int], embedding_dim: int) -> tuple[int, ...]:
+    """The kernels as integers.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is not an integer between 1 and the width of the word vectors.
+    """
+    kernels = tuple(kernel_sizes)
+    if not kernels or not all(isinstance(k, Integral) and 1 <= k <= embedding_dim for k in kernels):
+        raise ValueError(
+            f"kernel_sizes must be integers from 1 to embedding_dim={embedding_dim}, at least one; "
+            f"got {kernel_sizes!r}."
+        )
+    return tuple(int(k) for k in kernels)
+
+
 def resolve_hidden_dim(hidden_dim: int | None, n_features: int) -> int:
     """Width of the hidden layer: that of the feature unless given."""
     return n_features if hidden_dim is None else hidden_dim
@@ -117,7 +136,7 @@ def build_network(
         params.max_len,
         table.shape[1],
         params.n_filters,
-        params.kernel_sizes,
+        resolve_kernel_sizes(params.kernel_sizes, table.shape[1]),
         dropout=params.dropout,
         project_dropout=params.dropout if head_name == "ova" else 0.0,
         embedding_skip=params.embedding_skip,
@@ -138,6 +157,8 @@ def build_network(
         )
     else:
         clusters = make_clusters(params, counts, Y, random_state)
+        member = (np.ones(len(clusters)), (np.arange(len(clusters)), clusters))
+        per_row = Y @ sp.csr_array(member)  # a row counts once in a cluster
         head = SyncHead(
             encoder.n_features,
             hidden_dim,
@@ -153,6 +174,9 @@ def build_network(
             teacher_forcing=params.teacher_forcing,
             share_negatives=params.share_negatives,
             synchronized=params.synchronized,
+            true_cluster_counts=np.bincount(
+                true_clusters.indices, minlength=true_clusters.shape[1]
+            ),
             generator=generator,
         )
     return InceptionXMLNetwork(torch.from_numpy(table), encoder, head)
@@ -207,5 +231,7 @@ def train_network(
 
 
 def random_sources(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """A private stream, so that the caller's is advanced by one draw only."""
+    """A private stream: an instance of the caller's is advanced by one draw only."""
+    if random_state is None:
+        return np.random.RandomState()  # numpy's global stream is left alone
     return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))

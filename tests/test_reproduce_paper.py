@@ -48,7 +48,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("head", ["sync", "ova"])
 def test_learns_and_prints_published_rows(example, folder, capsys, head):
-    arguments = ["--data-dir", str(folder), "--head", head, "--epochs", "25", "--params", TINY]
+    arguments = ["--data-dir", str(folder), "--head", head, "--epochs", "15", "--params", TINY]
     ours = example.main(arguments)
     out = capsys.readouterr().out
     assert ours["P@1"] > 60  # the most frequent label has 25

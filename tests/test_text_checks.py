@@ -359,7 +359,7 @@ def test_no_rows_give_no_predictions(fitted, form):
 def test_no_rows_cannot_be_fitted():
     for X in ([], (), pd.Series([], dtype="str"), np.array([], dtype="U3")):
         for y in ([], sp.csr_array((0, 3))):
-            with pytest.raises(ValueError, match="0 sample|no word|2D array"):
+            with pytest.raises(ValueError, match="0 sample|no word|2D array|2-dimensional"):
                 small().fit(X, y)
 
 
@@ -608,7 +608,7 @@ def test_weight_raises_what_it_weighs():
     mean = []
     for heavy in ("a", "b"):
         weight = np.where(np.array(y) == heavy, 9.0, 1.0)
-        classifier = small(max_epochs=20, n_neighbors=0, label_lr=0.03)
+        classifier = small(max_epochs=20, n_neighbors=0, label_lr=0.1)
         classifier.fit(texts, y, sample_weight=weight + 0.5)  # no whole numbers
         mean.append(classifier.predict_proba(texts)[:, 0].mean())
     assert mean[0] > 0.7 and mean[1] < 0.3
@@ -621,7 +621,7 @@ def test_unit_weights_are_no_weights(fitted):
 
 
 def test_whole_weights_repeat_rows_and_zero_removes_them():
-    weight = np.arange(len(TITLES)) % 3
+    weight = np.arange(len(TITLES)) % 5 % 3  # every label keeps a row
     weighted = small().fit(TITLES, LISTS, sample_weight=weight)
     rows = np.repeat(np.arange(len(TITLES)), weight)
     repeated = small().fit([TITLES[i] for i in rows], [LISTS[i] for i in rows])
