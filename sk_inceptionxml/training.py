@@ -158,7 +158,8 @@ def build_network(
     else:
         clusters = make_clusters(params, counts, Y, random_state)
         member = (np.ones(len(clusters)), (np.arange(len(clusters)), clusters))
-        per_row = Y @ sp.csr_array(member)  # a row counts once in a cluster
+        per_row = Y @ sp.csr_array(member)
+        rows_of_cluster = np.bincount(per_row.indices, minlength=per_row.shape[1])
         head = SyncHead(
             encoder.n_features,
             hidden_dim,
@@ -174,9 +175,7 @@ def build_network(
             teacher_forcing=params.teacher_forcing,
             share_negatives=params.share_negatives,
             synchronized=params.synchronized,
-            true_cluster_counts=np.bincount(
-                true_clusters.indices, minlength=true_clusters.shape[1]
-            ),
+            true_cluster_counts=rows_of_cluster,  # a row counts once in a cluster
             generator=generator,
         )
     return InceptionXMLNetwork(torch.from_numpy(table), encoder, head)

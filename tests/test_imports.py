@@ -32,7 +32,7 @@ FLOORS = [
         "presets",
         "vectorize",
     ],
-    ["folding", "model_selection", "optimizers"],
+    ["folding", "model_selection", "optimizers", "row_order"],
     ["encoder"],
     ["heads"],
     ["sync"],
@@ -44,7 +44,7 @@ FLOORS = [
     ["classifier"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TORCH_FREE = {*FLOORS[0], *FLOORS[1], "model_selection"}
+TORCH_FREE = {*FLOORS[0], *FLOORS[1], "model_selection", "row_order"}
 TORCH_PACKAGES = {"torch", "skorch", "safetensors.torch"}
 
 
