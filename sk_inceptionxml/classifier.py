@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sk_inceptionxml import persistence, training
 from sk_inceptionxml.fusion import Candidates, Fusion, hits, join_candidates, rank, recall
-from sk_inceptionxml.inference import network_topk
+from sk_inceptionxml.inference import choose_cluster_weight, network_topk
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.metrics import precision_at_k
@@ -384,9 +384,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         self.shortlist_recall_ = None
         if len(held_out) == 0:
             return
+        module, Y_held_out = self.net_.module_, Y[held_out]
+        if isinstance(module.head, SyncHead):
+            choose_cluster_weight(module, tokens, Y_held_out, self.max_len)
         evidence = None if lexical is None else lexical[held_out]
         candidates = self._candidates(tokens, evidence, NETWORK_CANDIDATES)
-        Y_held_out = Y[held_out]
         # counts of the rows that the candidates were learned from
         self.fusion_.log_counts = np.log1p(
             counts - np.bincount(Y_held_out.indices, minlength=self.n_labels_)
