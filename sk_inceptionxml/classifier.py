@@ -319,14 +319,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit_rows(self, X: Any) -> Rows:
+        """Tokens of validated rows."""
+        texts = list(X) if is_text(X) else None
         self.vectorizer_ = TokenVectorizer(self.vectorizer, self.max_len)
-        texts = None
-        if is_text(X):
-            texts = check_text(X)
-            tokens = self.vectorizer_.fit_transform(texts, full=True)
-        else:
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
-            tokens = self.vectorizer_.fit_transform(X, full=True)
+        tokens = self.vectorizer_.fit_transform(X if texts is None else texts, full=True)
         self.n_features_in_ = self.vectorizer_.n_features_in_
         return Rows(tokens, texts)
 

@@ -39,6 +39,13 @@ def fast_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) 
     return x * keep.to(x.dtype).mul_(256.0 / (256 - threshold))
 
 
+def uninitialised_linear(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
+    """Linear layer whose weights the caller sets: torch's own would draw from global state."""
+    device = torch.get_default_device()
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, device=device)
+    return layer
+
+
 class Dropout(nn.Module):
     """Dropout drawn from a generator that the training step sets, never from global state."""
 
@@ -398,7 +405,7 @@ class InceptionEncoder(nn.Module):
         self.n_features = n_filters * self.second.out_length
         self.skip: nn.Linear | None = None
         if embedding_skip:
-            self.skip = nn.utils.skip_init(nn.Linear, embedding_dim, self.n_features, bias=False)
+            self.skip = uninitialised_linear(embedding_dim, self.n_features, bias=False)
             bound = 1.0 / math.sqrt(embedding_dim)
             nn.init.uniform_(self.skip.weight, -bound, bound, generator=generator)
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sk_inceptionxml.encoder import ChannelNorm, Dropout
+from sk_inceptionxml.encoder import ChannelNorm, Dropout, uninitialised_linear
 
 LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
 
@@ -115,7 +115,7 @@ class OneVsAllHead(nn.Module):
         super().__init__()
         n_labels = len(label_counts)
         self.pre_dropout = Dropout(dropout)
-        self.hidden = nn.utils.skip_init(nn.Linear, n_features, hidden_dim)
+        self.hidden = uninitialised_linear(n_features, hidden_dim)
         nn.init.xavier_uniform_(self.hidden.weight, generator=generator)
         nn.init.zeros_(self.hidden.bias)
         self.norm = ChannelNorm(hidden_dim)

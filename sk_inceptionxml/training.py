@@ -76,13 +76,14 @@ def resolve_kernel_sizes(kernel_sizes: Sequence[int], embedding_dim: int) -> tup
     Raises
     ------
     ValueError
-        If there is none, or one is not an integer between 1 and the width of the word vectors.
+        If there is none, or one is not an integer between 1 and twice the width of the vectors,
+        to which circular padding is bound.
     """
-    kernels = tuple(kernel_sizes)
-    if not kernels or not all(isinstance(k, Integral) and 1 <= k <= embedding_dim for k in kernels):
+    kernels, most = tuple(kernel_sizes), 2 * embedding_dim
+    if not kernels or not all(isinstance(k, Integral) and 1 <= k <= most for k in kernels):
         raise ValueError(
-            f"kernel_sizes must be integers from 1 to embedding_dim={embedding_dim}, at least one; "
-            f"got {kernel_sizes!r}."
+            f"kernel_sizes must be integers from 1 to twice the embedding_dim of {embedding_dim}, "
+            f"at least one; got {kernel_sizes!r}."
         )
     return tuple(int(k) for k in kernels)
 

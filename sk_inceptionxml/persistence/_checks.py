@@ -147,6 +147,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         fusion=_FUSION,
         feature_names=_FLAG,
         loss_curve=list_of(optional(real(-math.inf, math.inf)), 1, 1 << 20),
+        n_samples=_SIZE,
         shortlist_recall=optional(real(0, 1)),
     )
 

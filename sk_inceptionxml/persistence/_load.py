@@ -195,6 +195,7 @@ def _restore(
     estimator.head_ = "ova" if n["sync"] is None else "sync"
     estimator.loss_curve_ = [math.nan if x is None else x for x in manifest["loss_curve"]]
     estimator.n_iter_ = len(estimator.loss_curve_)
+    estimator.n_samples_fit_ = manifest["n_samples"]
     estimator.shortlist_recall_ = manifest["shortlist_recall"]
 
 
