@@ -291,6 +291,21 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         """
         random_state = training.random_sources(self.random_state)
         training.resolve_device(self.device)
+        rows, Y, weight = self._read(X, y, sample_weight)
+        train, held_out = self._split(len(rows.tokens), random_state)
+        self._fit_network(rows.tokens.take(train), Y[train], _part(weight, train), random_state)
+        lexical = self._fit_lexical(rows)
+        self._remember(lexical, Y, train)
+        self._fit_fusion(rows.tokens.take(held_out), lexical, Y, held_out, weight)
+        if len(held_out):
+            self._remember(lexical, Y, None)
+        self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
+        return self
+
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Rows, sp.csr_array, np.ndarray | None]:
+        """Rows, labels and weights, in an order that depends on their content alone."""
         if is_text(X):
             X = np.array(check_text(X), dtype=object)
         else:
@@ -302,29 +317,14 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
             repeats, weight = repeat_rows(weight)
             X, Y = X[repeats], Y[repeats]
-        rows = self._fit_rows(X)
-        order = content_order(rows.tokens, Y)
-        texts = None if rows.texts is None else [rows.texts[i] for i in order]
-        rows, Y = Rows(rows.tokens.take(order), texts), Y[order]
-        weight = _part(weight, order)
-        self.n_samples_fit_ = len(rows.tokens)
-        train, held_out = self._split(len(rows.tokens), random_state)
-        self._fit_network(rows.tokens.take(train), Y[train], _part(weight, train), random_state)
-        lexical = self._fit_lexical(rows)
-        self._remember(lexical, Y, train)
-        self._fit_fusion(rows.tokens.take(held_out), lexical, Y, held_out, weight)
-        if len(held_out):
-            self._remember(lexical, Y, None)
-        self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
-        return self
-
-    def _fit_rows(self, X: Any) -> Rows:
-        """Tokens of validated rows."""
         texts = list(X) if is_text(X) else None
         self.vectorizer_ = TokenVectorizer(self.vectorizer, self.max_len)
         tokens = self.vectorizer_.fit_transform(X if texts is None else texts, full=True)
         self.n_features_in_ = self.vectorizer_.n_features_in_
-        return Rows(tokens, texts)
+        self.n_samples_fit_ = len(tokens)
+        order = content_order(tokens, Y)
+        texts = None if texts is None else [texts[i] for i in order]
+        return Rows(tokens.take(order), texts), Y[order], _part(weight, order)
 
     def _split(self, n: int, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         """Rows to train on and rows held out for the fusion."""
