@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from typing import Any
 
 import torch
@@ -101,7 +100,6 @@ class Progress(Callback):
         self.bar_ = tqdm(
             total=n_rows, unit="row", file=sys.stderr, dynamic_ncols=True, mininterval=seldom
         )
-        self.time_ = time.perf_counter()
 
     def on_batch_end(
         self, net: Any, batch: Any = None, loss: Any = None, training: bool = False, **kwargs: Any

@@ -298,7 +298,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         self._remember(lexical, Y, train)
         self._fit_fusion(rows.tokens.take(held_out), lexical, Y, held_out, weight)
         if len(held_out):
-            self._remember(lexical, Y, None)
+            self._remember(lexical, Y, slice(None))
         self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
         return self
 
@@ -358,11 +358,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         return self.lexical_.fit_transform(self._counts(rows.tokens), rows.texts)
 
     def _remember(self, lexical: sp.csr_array | None, Y: sp.csr_array, rows: Any) -> None:
-        """Fill the lexical memory with some rows, or with all."""
+        """Fill the lexical memory with the rows of an index or slice."""
         self.neighbours_: KernelNeighbours | None = None
         if lexical is not None:
-            part = slice(None) if rows is None else rows
-            self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical[part], Y[part])
+            self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical[rows], Y[rows])
 
     def _counts(self, tokens: Tokens) -> sp.csr_array:
         return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])

@@ -19,7 +19,7 @@ from sk_inceptionxml.clustering import BalancedLabelClustering, validate_cluster
 from sk_inceptionxml.embeddings import embedding_table
 from sk_inceptionxml.encoder import InceptionEncoder
 from sk_inceptionxml.heads import OneVsAllHead
-from sk_inceptionxml.lexical import LexicalFeatures
+from sk_inceptionxml.lexical import unit_rows
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
 from sk_inceptionxml.sync import SyncHead
@@ -109,8 +109,7 @@ def make_clusters(
         n_jobs=params.n_jobs,
         random_state=random_state.randint(2**31 - 1),
     )
-    features = LexicalFeatures(ngrams=False).fit_transform(counts, None)
-    return np.asarray(clustering.fit(features, Y).labels_)
+    return np.asarray(clustering.fit(unit_rows(counts), Y).labels_)
 
 
 def build_network(
