@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -38,6 +39,11 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "label_lr": [Interval(Real, 0, None, closed="neither")],
     "label_optimizer": [StrOptions({"adam", "adagrad"})],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "early_stopping": ["boolean"],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "calibrate": [None, StrOptions({"auto", "isotonic", "sigmoid"})],
+    "warm_start": ["boolean"],
+    "checkpoint_dir": [None, str, os.PathLike],
     "threshold": [Interval(Real, 0, 1, closed="both")],
     "top_k": [None, Interval(Integral, 1, None, closed="left")],
     "callbacks": [None, list],

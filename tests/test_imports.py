@@ -13,7 +13,7 @@ import sk_inceptionxml
 
 PACKAGE = "sk_inceptionxml"
 ROOT = Path(sk_inceptionxml.__file__).parent
-MAX_LINES = 650  # half of the longest, classifier.py, are public docstrings
+MAX_LINES = 560  # a third of the longest, classifier.py, is its public docstring
 
 # A room is a module or a subpackage. It imports only from rooms on a lower floor.
 FLOORS = [
@@ -39,7 +39,7 @@ FLOORS = [
     ["network"],
     ["batches"],
     ["callbacks", "inference", "net"],
-    ["training"],
+    ["prediction", "training"],
     ["persistence"],
     ["classifier"],
 ]

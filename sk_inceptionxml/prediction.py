@@ -1,0 +1,235 @@
+"""From a fitted estimator to labels: rankings, probabilities, scores."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank, recall
+from sk_inceptionxml.inference import network_topk
+from sk_inceptionxml.labels import LabelSpace
+from sk_inceptionxml.lexical import LexicalFeatures
+from sk_inceptionxml.metrics import precision_at_k
+from sk_inceptionxml.neighbours import KernelNeighbours
+from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
+
+ROWS_AT_ONCE = 8192  # bounds the candidates held in a prediction
+NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
+LEXICAL_CANDIDATES = 50
+
+
+class Rows(NamedTuple):
+    """Rows of X: their tokens, and the texts themselves where X is raw text."""
+
+    tokens: Tokens
+    texts: list[str] | None
+
+
+class LabelRanker:
+    """The predicting half of the estimator; every method needs a fitted one."""
+
+    label_space_: LabelSpace
+    vectorizer_: TokenVectorizer
+    lexical_: LexicalFeatures | None
+    neighbours_: KernelNeighbours | None
+    fusion_: Fusion
+    net_: Any
+    n_labels_: int
+    n_features_in_: int
+    threshold: float
+    top_k: int | None
+    max_len: int
+
+    def predict_topk(self, X: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        """Best labels of each row and their probabilities.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+        k : int, default=5
+            Labels a row; at most ``n_labels_`` are returned.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples, min(k, n_labels_))
+            Names as in ``classes_``, best first.
+        scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
+            Probabilities.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If k is not a positive integer or X is not of the kind that ``fit`` has seen.
+        """
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise ValueError(f"k must be a positive integer, got {k!r}.")
+        indices, log_odds = self._ranking(X, int(k))
+        return self.label_space_.topk_names(indices), _sigmoid(log_odds)
+
+    def predict(self, X: Any) -> Any:
+        """Labels of each row, in the form of y.
+
+        For multi-label y those of probability ``threshold`` or more, ``top_k`` at most; for 1-D
+        y the best one.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        y : sparse or dense indicator, list of lists, or ndarray of shape (n_samples,)
+        """
+        k = self.top_k or NETWORK_CANDIDATES
+        indices, log_odds = self._ranking(X, k)
+        keep = (_sigmoid(log_odds) >= self.threshold) & (indices >= 0)
+        return self.label_space_.predictions(indices, keep)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities of the top-scored labels.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        probabilities : csr_array or ndarray of shape (n_samples, n_labels), float32
+            CSR for sparse y and for label lists, in which a label without an entry was not
+            among the best 100; dense otherwise. Rows sum to 1 for 1-D y.
+        """
+        indices, log_odds = self._ranking(X, self._n_scored())
+        p = _sigmoid(log_odds)
+        if self.label_space_.form in ("binary", "multiclass"):
+            p = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
+        return self.label_space_.probabilities(indices, np.where(indices >= 0, p, 0.0))
+
+    def decision_function(self, X: Any) -> Any:
+        """Log-odds of the top-scored labels.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        scores : csr_array or ndarray of shape (n_samples, n_labels), float32
+            As ``predict_proba``; ndarray of shape (n_samples,) for binary y. Labels that were
+            not scored have no entry (CSR) or a score below every scored one (dense).
+        """
+        indices, log_odds = self._ranking(X, self._n_scored())
+        if self.label_space_.form in ("sparse", "lists"):
+            return self.label_space_.probabilities(indices, log_odds)
+        lowest = np.where(np.isfinite(log_odds), log_odds, np.inf).min(initial=0.0) - 1.0
+        if self.label_space_.form == "binary":
+            # monotone in the normalised probability, as scikit-learn asks
+            log_odds = -np.logaddexp(0.0, -log_odds.astype(np.float64))
+        out = np.full((len(indices), self.n_labels_), lowest, dtype=log_odds.dtype)
+        rows, places = np.nonzero(indices >= 0)
+        out[rows, indices[rows, places]] = log_odds[rows, places]
+        if self.label_space_.form == "binary":
+            return (out[:, 1] - out[:, 0]).astype(np.float32)
+        return out
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Precision at 1: the share of rows whose best label is right.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+        y : as in ``fit``
+            True labels; labels that ``fit`` has not seen count as not found.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        p_at_1 : float in [0, 1]
+        """
+        indices, _ = self._ranking(X, 1)
+        Y = self.label_space_.encode(y, n_samples=len(indices), unknown="ignore")
+        return float(precision_at_k(Y, indices, k=1, sample_weight=sample_weight))
+
+    def shortlist_recall(self, X: Any, y: Any, k: int = 100) -> float:
+        """Share of the true labels among the ``k`` best candidates of the network alone.
+
+        The first thing to look at when accuracy is low.
+
+        Parameters
+        ----------
+        X, y : as in ``fit``
+        k : int, default=100
+
+        Returns
+        -------
+        recall : float in [0, 1]
+            Mean over the rows that have a label.
+        """
+        tokens = self._rows(X).tokens
+        Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="ignore")
+        k = min(k, self.n_labels_)
+        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
+        return recall(join_candidates(labels, logits, None, 0), Y)
+
+    def _n_scored(self) -> int:
+        check_is_fitted(self)
+        dense = self.label_space_.form not in ("sparse", "lists")
+        return self.n_labels_ if dense else min(NETWORK_CANDIDATES, self.n_labels_)
+
+    def _rows(self, X: Any) -> Rows:
+        check_is_fitted(self)
+        if self.vectorizer_.kind_ == "text":
+            texts = check_text(X)
+            return Rows(self.vectorizer_.transform(texts, full=True), texts)
+        if is_text(X):
+            raise ValueError(
+                "X is raw text, but the estimator was fitted on a matrix; give a matrix of "
+                f"{self.n_features_in_} columns."
+            )
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False)
+        return Rows(self.vectorizer_.transform(X, full=True), None)
+
+    def _counts(self, tokens: Tokens) -> sp.csr_array:
+        return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])
+
+    def _ranking(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Columns (n, k) and log-odds (n, k) of the best labels."""
+        tokens, texts = self._rows(X)
+        k = min(k, self.n_labels_)
+        indices = np.full((len(tokens), k), -1, dtype=np.int64)
+        scores = np.full((len(tokens), k), -np.inf, dtype=np.float32)
+        step = ROWS_AT_ONCE
+        for start in range(0, len(tokens), step):
+            part = slice(start, start + step)
+            some = tokens.take(part)
+            lexical = None
+            if self.lexical_ is not None:
+                some_texts = None if texts is None else texts[part]
+                lexical = self.lexical_.transform(self._counts(some), some_texts)
+            candidates = self._candidates(some, lexical, max(k, NETWORK_CANDIDATES))
+            log_odds = self.fusion_.log_odds(candidates)
+            indices[part], scores[part] = rank(candidates, log_odds, k)
+        return indices, scores
+
+    def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
+        k = min(k, self.n_labels_)
+        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
+        scores = None
+        if lexical is not None and self.neighbours_ is not None:
+            scores = self.neighbours_.score(lexical)
+        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return (1.0 / (1.0 + np.exp(-np.clip(x, -30, 30)))).astype(np.float32)
