@@ -292,7 +292,7 @@ def wrong_values(manifest: Any) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
     """Yield values of the right type that are out of range or hostile."""
     table: dict[str, list[Any]] = {
         "format": ["other", ""],
-        "format_version": [0, 2, -1, "1", 1.0, True, None],
+        "format_version": [0, 3, -1, "1", 1.0, True, None],
         "package_version": ["__import__('os')", "9" * 100],
         "parameters.embeddings": ["/etc/passwd"],
         "parameters.callbacks": [["os.system"], "x"],

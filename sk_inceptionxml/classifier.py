@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sk_inceptionxml import persistence, training
+from sk_inceptionxml.calibration import PLACES, Calibration, fit_calibration
 from sk_inceptionxml.fusion import Fusion, hits, recall
 from sk_inceptionxml.inference import choose_cluster_weight
 from sk_inceptionxml.labels import LabelSpace
@@ -64,7 +65,7 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         One-vs-all over every label, or synchronized shortlisting. "auto" is "sync" from 20,000
         labels on.
     n_clusters : int or None, default=None
-        Meta-labels of the sync head; None makes clusters of 8 labels.
+        Meta-labels of the sync head; None makes clusters of 8 labels, but 32,768 at most.
     clusters : array-like of shape (n_labels,) or None, default=None
         Meta-label of every label, in the order of ``classes_``, instead of the clustering.
     beam_size : int, default=4
@@ -151,6 +152,8 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         The lexical memory.
     fusion_ : Fusion
         Weights of network and neighbours.
+    calibration_ : Calibration
+        Map of the fused log-odds to probabilities.
     vectorizer_ : TokenVectorizer
         Words and their ids.
     n_features_in_ : int
@@ -160,7 +163,8 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     loss_curve_ : list of float
         Training loss of every epoch.
     shortlist_recall_ : float or None
-        Share of the held-out positives inside the shortlist; None for the one-vs-all head.
+        Share of the held-out positives among the network's best 100 labels of the shortlist;
+        None for the one-vs-all head.
 
     See Also
     --------
@@ -384,6 +388,7 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     ) -> None:
         counts = np.bincount(Y.indices, minlength=self.n_labels_)
         self.fusion_ = Fusion(np.log1p(counts), lexical=lexical is not None)
+        self.calibration_ = Calibration()
         self.shortlist_recall_ = None
         if len(held_out) == 0:
             return
@@ -396,10 +401,20 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         self.fusion_.log_counts = np.log1p(
             counts - np.bincount(Y_held_out.indices, minlength=self.n_labels_)
         ).astype(np.float32)
-        self.fusion_.fit(candidates, hits(candidates, Y_held_out), _part(weight, held_out))
+        weight, hit = _part(weight, held_out), hits(candidates, Y_held_out)
+        self.fusion_.fit(candidates, hit, weight)
+        log_odds = self.fusion_.log_odds(candidates)
+        best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]
+        self.calibration_ = fit_calibration(
+            np.take_along_axis(log_odds, best, 1),
+            np.take_along_axis(hit, best, 1),
+            self.calibrate,
+            weight,
+        )
         self.fusion_.log_counts = np.log1p(counts).astype(np.float32)
         if self.head_ == "sync":
-            self.shortlist_recall_ = recall(candidates, Y_held_out)
+            own = candidates._replace(labels=np.where(candidates.observed, candidates.labels, -1))
+            self.shortlist_recall_ = recall(own, Y_held_out)
 
     # -- persistence, tags ---------------------------------------------------------------------
 

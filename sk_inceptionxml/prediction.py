@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank, recall
 from sk_inceptionxml.inference import network_topk
 from sk_inceptionxml.labels import LabelSpace
@@ -37,6 +38,7 @@ class LabelRanker:
     lexical_: LexicalFeatures | None
     neighbours_: KernelNeighbours | None
     fusion_: Fusion
+    calibration_: Calibration
     net_: Any
     n_labels_: int
     n_features_in_: int
@@ -71,7 +73,7 @@ class LabelRanker:
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"k must be a positive integer, got {k!r}.")
         indices, log_odds = self._ranking(X, int(k))
-        return self.label_space_.topk_names(indices), _sigmoid(log_odds)
+        return self.label_space_.topk_names(indices), self.calibration_(log_odds)
 
     def predict(self, X: Any) -> Any:
         """Labels of each row, in the form of y.
@@ -90,7 +92,7 @@ class LabelRanker:
         """
         k = self.top_k or NETWORK_CANDIDATES
         indices, log_odds = self._ranking(X, k)
-        keep = (_sigmoid(log_odds) >= self.threshold) & (indices >= 0)
+        keep = (self.calibration_(log_odds) >= self.threshold) & (indices >= 0)
         return self.label_space_.predictions(indices, keep)
 
     def predict_proba(self, X: Any) -> Any:
@@ -108,7 +110,7 @@ class LabelRanker:
             among the best 100; dense otherwise. Rows sum to 1 for 1-D y.
         """
         indices, log_odds = self._ranking(X, self._n_scored())
-        p = _sigmoid(log_odds)
+        p = self.calibration_(log_odds)
         if self.label_space_.form in ("binary", "multiclass"):
             p = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
         return self.label_space_.probabilities(indices, np.where(indices >= 0, p, 0.0))
@@ -229,7 +231,3 @@ class LabelRanker:
         if lexical is not None and self.neighbours_ is not None:
             scores = self.neighbours_.score(lexical)
         return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return (1.0 / (1.0 + np.exp(-np.clip(x, -30, 30)))).astype(np.float32)

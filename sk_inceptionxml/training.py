@@ -32,6 +32,7 @@ MIN_STEPS = 500  # fewer optimiser steps than this leave a small data set untrai
 MIN_EPOCHS, MAX_EPOCHS = 5, 60
 SYNC_LABELS = 20_000  # one-vs-all takes longer from here on, and is no more accurate
 CLUSTER_SIZE = 8
+MAX_CLUSTERS = 32_768  # beyond, the meta-classifier would cost more than larger clusters do
 
 
 def resolve_device(device: str) -> torch.device:
@@ -103,9 +104,9 @@ def make_clusters(
     n_labels = Y.shape[1]
     if params.clusters is not None:
         return np.asarray(validate_clusters(params.clusters, n_labels))
+    n_clusters = params.n_clusters or min(math.ceil(n_labels / CLUSTER_SIZE), MAX_CLUSTERS)
     clustering = BalancedLabelClustering(
-        n_clusters=params.n_clusters,
-        cluster_size=CLUSTER_SIZE,
+        n_clusters=n_clusters,
         n_jobs=params.n_jobs,
         random_state=random_state.randint(2**31 - 1),
     )

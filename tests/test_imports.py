@@ -20,6 +20,7 @@ FLOORS = [
     ["exceptions"],
     [
         "allocator",
+        "calibration",
         "clustering",
         "datasets",
         "embeddings",

@@ -403,7 +403,7 @@ def test_messages_say_what_is_wrong(saved, tmp_path):
     assert "extra.py" in message()
     (saved / "extra.py").unlink()
     assert InceptionXMLClassifier.load(saved).n_labels_ == N_LABELS
-    edit_manifest(saved, lambda data: data.update(format_version=2, package_version="9.0"))
+    edit_manifest(saved, lambda data: data.update(format_version=3, package_version="9.0"))
     assert "Upgrade sk_inceptionxml" in message() and "9.0" in message()
 
 

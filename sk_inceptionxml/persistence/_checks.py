@@ -17,6 +17,7 @@ from sk_inceptionxml.fusion import Fusion
 from sk_inceptionxml.vectorize._state import vectorizer_from_data
 
 from ._format import (
+    ADDED,
     FORMAT,
     FORMAT_VERSION,
     LEFT_OUT,
@@ -130,12 +131,15 @@ def check_manifest(data: Any) -> dict[str, Any]:
         )
     if data.get("manifest_sha256") != manifest_digest(data):
         fail(f"{MANIFEST} is not what was saved (its SHA-256 differs).")
+    if type(version) is int:
+        for added in range(version + 1, FORMAT_VERSION + 1):
+            data = {**ADDED.get(added, {}), **data}
     return fields(
         data,
         MANIFEST,
         manifest_sha256=_any,
         format=one_of(FORMAT),
-        format_version=one_of(FORMAT_VERSION),
+        format_version=one_of(*range(1, FORMAT_VERSION + 1)),
         package_version=string(r"[0-9A-Za-z.+!-]{1,40}"),
         files=object_of(**{WEIGHTS: _FILE, MEMORY: _FILE}),
         parameters=_check_parameters,
@@ -145,6 +149,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         labels=_LABELS,
         lexical=optional(_LEXICAL),
         fusion=_FUSION,
+        calibration=optional(_check_calibration),
         feature_names=_FLAG,
         loss_curve=list_of(optional(real(-math.inf, math.inf)), 1, 1 << 20),
         n_samples=_SIZE,
@@ -160,6 +165,15 @@ def _check_parameters(value: Any, where: str) -> dict[str, Any]:
             list_of(whole(1, 1 << 16), 1, 64)(x, f"{where}.{name}")
         elif not isinstance(x, (type(None), bool, int, float, str)):
             fail(f"{where}.{name:.80} must be a scalar, got {x!r:.80}.")
+    return value
+
+
+def _check_calibration(value: Any, where: str) -> dict[str, Any]:
+    number = list_of(real(-1e9, 1e9), 1, 1 << 16)
+    value = object_of(knots=number, values=number)(value, where)
+    rising = all((np.diff(value[name]) > 0).all() for name in ("knots", "values"))
+    if len(value["knots"]) != len(value["values"]) or not rising:
+        fail(f"{where} must have as many knots as values, both strictly increasing.")
     return value
 
 

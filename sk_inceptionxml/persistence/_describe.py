@@ -47,6 +47,7 @@ def describe(estimator: InceptionXMLClassifier, memory: Arrays) -> dict[str, Any
         "labels": _describe_labels(estimator.label_space_, memory),
         "lexical": _describe_lexical(estimator, memory),
         "fusion": _describe_fusion(estimator.fusion_, memory),
+        "calibration": estimator.calibration_.to_dict(),
         "feature_names": names is not None,
         "loss_curve": [float(x) if math.isfinite(x) else None for x in estimator.loss_curve_],
         "n_samples": int(estimator.n_samples_fit_),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-FORMAT, FORMAT_VERSION = "sk-inceptionxml", 1
+FORMAT, FORMAT_VERSION = "sk-inceptionxml", 2
 MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.safetensors"
 FILES = (MANIFEST, WEIGHTS, MEMORY)
+
+# what a version added to the manifest, with the value that gives the behaviour before it
+ADDED = {2: {"calibration": None}}
 
 MAX_MANIFEST = 32 << 20  # bytes; a JSON value takes up to 30 times its text in memory
 MAX_HEADER = 1 << 20

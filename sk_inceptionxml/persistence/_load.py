@@ -14,6 +14,7 @@ import torch
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 
 from sk_inceptionxml import training
+from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.encoder import InceptionEncoder
 from sk_inceptionxml.fusion import Fusion
 from sk_inceptionxml.heads import OneVsAllHead
@@ -190,6 +191,7 @@ def _restore(
     estimator.label_counts_ = arrays.take("label_counts", "u", (n_labels,)).astype(np.int64)
     _read_lexical(estimator, manifest["lexical"], arrays)
     estimator.fusion_ = _read_fusion(manifest["fusion"], arrays, n_labels)
+    estimator.calibration_ = Calibration(**(manifest["calibration"] or {}))
     if estimator.fusion_.lexical != (estimator.neighbours_ is not None):
         fail("fusion.lexical does not fit the lexical memory.")
     estimator.head_ = "ova" if n["sync"] is None else "sync"
