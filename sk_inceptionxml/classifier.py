@@ -24,7 +24,7 @@ from sk_inceptionxml.row_order import content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
 
-MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
+MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 4000
 
 
 class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
@@ -102,8 +102,8 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         Highest learning rate of the label vectors.
     label_optimizer : {"adam", "adagrad"}, default="adam"
         "adagrad" keeps one number a label instead of two a weight.
-    validation_fraction : float, default=0.05
-        Share of rows (2,000 at most) held out to fit the fusion of network and neighbours.
+    validation_fraction : float, default=0.1
+        Share of rows (4,000 at most) held out to fit the fusion of network and neighbours.
         0, or fewer than 50 rows, leaves a fixed fusion.
     early_stopping : bool, default=False
         Stop when nDCG@5 on the held-out rows has not improved for ``n_iter_no_change`` epochs,
@@ -221,7 +221,7 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         lr: float = 3e-3,
         label_lr: float = 1e-3,
         label_optimizer: str = "adam",
-        validation_fraction: float = 0.05,
+        validation_fraction: float = 0.1,
         early_stopping: bool = False,
         n_iter_no_change: int = 2,
         calibrate: str | None = "auto",

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 LOGIT_LIMIT = 15.0
+TAIL_WEIGHT = 0.05  # a hit of a label with n training rows counts (1 + n) ** -0.05
 
 
 class Candidates(NamedTuple):
@@ -123,14 +124,16 @@ class Fusion:
     ----------
     log_counts : ndarray of shape (n_labels,), float32
         ``log(1 + training rows)`` of every label.
+    lexical : bool
+        Whether lexical evidence takes part.
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (N_FEATURES,)
     intercept_ : float
     """
 
-    N_FEATURES = 7
+    N_FEATURES = 13
 
     def __init__(self, log_counts: np.ndarray, lexical: bool) -> None:
         self.log_counts = np.asarray(log_counts, dtype=np.float32)
@@ -139,14 +142,20 @@ class Fusion:
         self.coef_[:2] = [1.0, 6.0 if lexical else 0.0]  # until fitted
         self.intercept_ = -1.0 if lexical else 0.0
 
-    def features(self, c: Candidates) -> np.ndarray:
-        """Features (n, m, N_FEATURES) of every candidate."""
-        z = np.clip(c.network, -LOGIT_LIMIT, LOGIT_LIMIT)
-        s = np.clip(c.lexical, -0.5, 1.5)
+    def features(self, c: Candidates) -> list[np.ndarray]:
+        """Features of every candidate, N_FEATURES arrays of shape (n, m), float32."""
+        valid = c.labels >= 0
+        z = np.clip(c.network, -LOGIT_LIMIT, LOGIT_LIMIT).astype(np.float32)
+        s = np.clip(c.lexical, -0.5, 1.5).astype(np.float32)
         root = np.sqrt(np.maximum(s, 0.0))
         count = self.log_counts[np.maximum(c.labels, 0)]
-        unseen = ~c.observed
-        return np.stack([z, s, root, count, z * root, count * root, unseen * 1.0], axis=-1)
+        best_z = np.where(valid, z, -LOGIT_LIMIT).max(axis=1, keepdims=True, initial=-LOGIT_LIMIT)
+        best_s = np.where(valid, s, 0).max(axis=1, keepdims=True, initial=0)
+        one = np.float32(1)
+        return [
+            z, s, root, count, z * root, count * root, ~c.observed * one,
+            z * count, count * count, count * count * root, (s > 0) * one, best_z - z, best_s - s,
+        ]  # fmt: skip
 
     def fit(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
         """Fit on candidates and whether each is a label of its row.
@@ -158,23 +167,29 @@ class Fusion:
         sample_weight : ndarray of shape (n,) or None
         """
         valid = c.labels >= 0
-        if hits[valid].sum() < 20 or (~hits[valid]).sum() < 20:
+        hit = hits[valid]
+        if hit.sum() < 20 or (~hit).sum() < 20:
             return self
-        F = self.features(c)[valid]
-        weight = None
+        F = np.stack([feature[valid] for feature in self.features(c)], axis=-1, dtype=np.float64)
+        weight = np.ones(len(hit))
+        # rare labels count for a little more: what tail recall gains, the first places do not lose
+        rare = np.exp(-TAIL_WEIGHT * self.log_counts[c.labels[valid][hit]])
+        weight[hit] = rare / rare.mean()
         if sample_weight is not None:
-            weight = np.broadcast_to(sample_weight[:, None], valid.shape)[valid]
+            weight *= np.broadcast_to(sample_weight[:, None], valid.shape)[valid]
         mean, scale = F.mean(axis=0), F.std(axis=0) + 1e-6
-        model = LogisticRegression(C=1.0, max_iter=300)
-        model.fit((F - mean) / scale, hits[valid], sample_weight=weight)
+        model = LogisticRegression(C=1.0, max_iter=500)
+        model.fit((F - mean) / scale, hit, sample_weight=weight)
         self.coef_ = model.coef_[0] / scale
         self.intercept_ = float(model.intercept_[0] - mean @ self.coef_)
         return self
 
     def log_odds(self, c: Candidates) -> np.ndarray:
         """Log-odds (n, m) that each candidate is a label of its row; -inf where there is none."""
-        out = self.features(c) @ self.coef_ + self.intercept_
-        return np.where(c.labels >= 0, out, -np.inf).astype(np.float32)
+        out = np.full(c.labels.shape, self.intercept_, dtype=np.float32)
+        for weight, feature in zip(self.coef_.astype(np.float32), self.features(c), strict=True):
+            out += weight * feature
+        return np.where(c.labels >= 0, out, np.float32(-np.inf))
 
     def to_dict(self) -> dict[str, Any]:
         """State as plain data."""

@@ -20,7 +20,7 @@ from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_te
 
 ROWS_AT_ONCE = 8192  # bounds the candidates held in a prediction
 NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
-LEXICAL_CANDIDATES = 50
+LEXICAL_CANDIDATES = 100
 
 
 class Rows(NamedTuple):

@@ -20,6 +20,7 @@ from ._format import (
     ADDED,
     FORMAT,
     FORMAT_VERSION,
+    FUSION_FEATURES,
     LEFT_OUT,
     MANIFEST,
     MAX_COUNT,
@@ -206,7 +207,7 @@ _LABELS = object_of(
     classes=one_of("range", "strings", "numbers"),
 )
 _FUSION = object_of(
-    coef=list_of(real(-1e9, 1e9), Fusion.N_FEATURES, Fusion.N_FEATURES),
+    coef=list_of(real(-1e9, 1e9), FUSION_FEATURES[1], Fusion.N_FEATURES),
     intercept=real(-1e9, 1e9),
     lexical=_FLAG,
 )

@@ -11,6 +11,8 @@ FILES = (MANIFEST, WEIGHTS, MEMORY)
 # what a version added to the manifest, with the value that gives the behaviour before it
 ADDED = {2: {"calibration": None}}
 
+FUSION_FEATURES = {1: 7}  # of an older version; those added later have weight 0
+
 MAX_MANIFEST = 32 << 20  # bytes; a JSON value takes up to 30 times its text in memory
 MAX_HEADER = 1 << 20
 MAX_TENSORS = 512

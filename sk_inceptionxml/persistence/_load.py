@@ -261,7 +261,8 @@ def _read_labels(state: dict[str, Any], arrays: ArrayFile, n_labels: int) -> Lab
 
 def _read_fusion(state: dict[str, Any], arrays: ArrayFile, n_labels: int) -> Fusion:
     fusion = Fusion(arrays.take("log_counts", "f", (n_labels,)), state["lexical"])
-    fusion.coef_ = np.array(state["coef"])
+    fusion.coef_ = np.zeros(fusion.N_FEATURES)
+    fusion.coef_[: len(state["coef"])] = state["coef"]
     fusion.intercept_ = state["intercept"]
     return fusion
 
