@@ -25,14 +25,9 @@ from sk_inceptionxml.metrics import (
 ALTER = {"shuffled": harness.shuffle_texts, "typo": harness.misspell_texts}
 
 
-def columns(clf: InceptionXMLClassifier, data: harness.Data) -> np.ndarray:
-    """Column of the data set of every label of the model."""
-    return np.array([data.column_of[str(name)] for name in clf.classes_.tolist()])
-
-
 def evaluate(clf: InceptionXMLClassifier, data: harness.Data, variants: list[str]) -> dict:
     """Metrics by name."""
-    column = {str(name): data.column_of[str(name)] for name in clf.classes_.tolist()}
+    column = {name: i for i, name in enumerate(data.labels)}
 
     def ranked(texts: list[str], k: int) -> tuple[np.ndarray, np.ndarray]:
         names, p = clf.predict_topk(texts, k=k)

@@ -45,6 +45,7 @@ class Data(NamedTuple):
     Y_train: sp.csr_matrix
     test_texts: list[str]
     Y_test: sp.csr_matrix
+    labels: list[str]  # names of the columns
 
 
 def _find(folder: Path, part: str) -> Path:
@@ -81,7 +82,8 @@ def load_data(folder: str, limit_train: int | None, limit_test: int | None) -> D
     column_of = {name: i for i, name in enumerate(names + unseen)}
     Y_train = _indicator(train_labels, dict(list(column_of.items())[: len(names)]))
     name = Path(folder).resolve().name
-    return Data(name, train_texts, Y_train, test_texts, _indicator(test_labels, column_of))
+    Y_test = _indicator(test_labels, column_of)
+    return Data(name, train_texts, Y_train, test_texts, Y_test, names + unseen)
 
 
 def keep_frequent(data: Data, n_labels: int) -> Data:
@@ -93,7 +95,8 @@ def keep_frequent(data: Data, n_labels: int) -> Data:
         Y = Y[:, columns]
         rows = np.flatnonzero(np.diff(Y.indptr))
         parts += [[texts[i] for i in rows], Y[rows]]
-    return Data(f"{data.name} {len(columns)} labels", *parts)
+    names = [data.labels[i] for i in columns]
+    return Data(f"{data.name} {len(columns)} labels", *parts, labels=names)
 
 
 # -- altered copies of the test texts ----------------------------------------------------------
