@@ -24,6 +24,7 @@ FLOORS = [
         "datasets",
         "embeddings",
         "fusion",
+        "history",
         "labels",
         "lexical",
         "metrics",
@@ -39,8 +40,10 @@ FLOORS = [
     ["network"],
     ["batches"],
     ["callbacks", "inference", "net"],
-    ["prediction", "training"],
+    ["prediction", "snapshots"],
+    ["held_out", "training"],
     ["persistence"],
+    ["checkpoints"],
     ["classifier"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

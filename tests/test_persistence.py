@@ -345,7 +345,7 @@ def test_refuses_files_and_foreign_directories(fitted, tmp_path):
     assert set(os.listdir(tmp_path / "new")) == {"nested"}
 
 
-@pytest.mark.parametrize("failing", ["save_file", "_fingerprint", "_sync_to_disk", "os.rename"])
+@pytest.mark.parametrize("failing", ["save_file", "fingerprint", "sync_to_disk", "os.rename"])
 def test_a_failed_save_leaves_the_old_model(failing, fitted, saved, monkeypatch):
     from sk_inceptionxml.persistence import _save
 

@@ -130,6 +130,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         )
     if data.get("manifest_sha256") != manifest_digest(data):
         fail(f"{MANIFEST} is not what was saved (its SHA-256 differs).")
+    data = {"training": None, **data}  # models of the first days lack it
     return fields(
         data,
         MANIFEST,
@@ -147,6 +148,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         fusion=_FUSION,
         feature_names=_FLAG,
         loss_curve=list_of(optional(real(-math.inf, math.inf)), 1, 1 << 20),
+        training=optional(_TRAINING),
         n_samples=_SIZE,
         shortlist_recall=optional(real(0, 1)),
     )
@@ -190,6 +192,14 @@ _LABELS = object_of(
     dtype=string("u?int(8|16|32|64)"),
     classes_dtype=string(r"object|[<>]U\d{1,6}|[<>|][iuf][1248]|\|b1"),
     classes=one_of("range", "strings", "numbers"),
+)
+_COLUMN = list_of(optional(real(0, math.inf)), 1, 1 << 20)
+_TRAINING = object_of(
+    duration=_COLUMN,
+    rows_per_second=_COLUMN,
+    quality=optional(_COLUMN),
+    best_epoch=optional(whole(1, 1 << 20)),
+    best_score=optional(real(0, 1)),
 )
 _FUSION = object_of(
     coef=list_of(real(-1e9, 1e9), Fusion.N_FEATURES, Fusion.N_FEATURES),

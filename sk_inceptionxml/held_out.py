@@ -1,0 +1,93 @@
+"""Rows that no training step sees, for early stopping and for the fusion."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from sk_inceptionxml.prediction import Rows
+
+MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
+MAX_GIVEN_ROWS = 10_000  # the fusion holds 150 candidates of each in memory
+
+
+class HeldOut(NamedTuple):
+    """Rows and their labels, held out of the training rows or given beside them."""
+
+    rows: Rows
+    Y: sp.csr_array
+    weight: np.ndarray | None
+    place: np.ndarray | None  # of each among the training rows, None where given beside them
+
+    def __len__(self) -> int:
+        return len(self.rows.tokens)
+
+
+def take_rows(rows: Rows, places: np.ndarray) -> Rows:
+    """Some of the rows."""
+    texts = None if rows.texts is None else [rows.texts[i] for i in places]
+    return Rows(rows.tokens.take(places), texts)
+
+
+def split_rows(
+    rows: Rows,
+    Y: sp.csr_array,
+    weight: np.ndarray | None,
+    fraction: float,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, HeldOut]:
+    """Places of the rows to train on, and the rows held out: a share of all, 2,000 at most.
+
+    None are held out where that share has fewer than 50.
+    """
+    n = len(rows.tokens)
+    n_held_out = min(int(n * fraction), MAX_VALIDATION_ROWS)
+    if n_held_out < MIN_VALIDATION_ROWS:
+        n_held_out = 0
+    order = random_state.permutation(n)
+    place = np.sort(order[:n_held_out])
+    part = None if weight is None else weight[place]
+    return np.sort(order[n_held_out:]), HeldOut(take_rows(rows, place), Y[place], part, place)
+
+
+def given_rows(rows: Rows, Y: sp.csr_array, random_state: np.random.RandomState) -> HeldOut:
+    """Rows given beside the training rows, 10,000 of them at most."""
+    place = np.arange(len(rows.tokens))
+    if len(place) > MAX_GIVEN_ROWS:
+        place = np.sort(random_state.permutation(len(place))[:MAX_GIVEN_ROWS])
+    return HeldOut(take_rows(rows, place), Y[place], None, None)
+
+
+def check_pair(validation_data: Any) -> tuple[Any, Any]:
+    """Rows and labels of ``validation_data``.
+
+    Raises
+    ------
+    TypeError
+        If it is no pair.
+    """
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+        size = f" of {len(validation_data)}" if isinstance(validation_data, (tuple, list)) else ""
+        raise TypeError(
+            "validation_data must be a pair (X_val, y_val), got "
+            f"{type(validation_data).__name__}{size}."
+        )
+    return validation_data[0], validation_data[1]
+
+
+def check_early_stopping(n_held_out: int, n: int, fraction: float) -> None:
+    """Refuse early stopping without rows to watch.
+
+    Raises
+    ------
+    ValueError
+        If no row is held out.
+    """
+    if n_held_out == 0:
+        raise ValueError(
+            f"early_stopping=True needs held-out rows: validation_fraction={fraction} of {n} rows "
+            f"is under {MIN_VALIDATION_ROWS}. Raise validation_fraction, give validation_data to "
+            "fit, or set early_stopping=False."
+        )
