@@ -101,7 +101,7 @@ def whole():
     return {name: tiny(**params).fit(X, LABELS) for name, (X, params) in CASES.items()}
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize("epoch", [1, 3])
 @pytest.mark.parametrize("case", CASES)
 def test_a_stopped_fit_goes_on_to_the_same_bits(case, epoch, whole, tmp_path):
     X, params = CASES[case]
