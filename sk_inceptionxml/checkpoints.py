@@ -38,6 +38,7 @@ from sk_inceptionxml.persistence._checks import (
 from sk_inceptionxml.persistence._files import format_errors, open_regular, parse_json, read_tensors
 from sk_inceptionxml.persistence._format import MAX_MANIFEST
 from sk_inceptionxml.persistence._save import fingerprint, sync_to_disk
+from sk_inceptionxml.prediction import Rows, vocabulary
 from sk_inceptionxml.snapshots import Snapshot
 from sk_inceptionxml.vectorize import Tokens
 
@@ -148,6 +149,38 @@ def _describe_vectors(source: Any) -> str | None:
     return f"{type(source).__qualname__} {size}".strip()
 
 
+def open_checkpoint(
+    estimator: InceptionXMLClassifier,
+    device: str,
+    rows: Rows,
+    Y: sp.csr_array,
+    sample_weight: np.ndarray | None,
+    given: tuple[Rows, sp.csr_array] | None,
+    seed: int,
+) -> Checkpoint | None:
+    """The checkpoint of the estimator's ``checkpoint_dir``, None where it has none.
+
+    Raises
+    ------
+    ValueError
+        If the estimator is to continue its own weights, or for the reasons of ``Checkpoint``.
+    """
+    if estimator.checkpoint_dir is None:
+        return None
+    if estimator.warm_start and hasattr(estimator, "net_"):
+        raise ValueError(
+            "checkpoint_dir cannot continue a warm start, which begins from weights that no "
+            "checkpoint holds; set checkpoint_dir=None or warm_start=False."
+        )
+    validation = None if given is None else (given[0].tokens, given[1])
+    described = describe_training(
+        estimator, device, vocabulary(estimator), rows.tokens, Y, sample_weight, validation
+    )
+    return Checkpoint(
+        estimator.checkpoint_dir, described, seed, is_drawn=estimator.random_state is None
+    )
+
+
 class Checkpoint:
     """The newest state of one training in a directory.
 
@@ -191,15 +224,15 @@ class Checkpoint:
         self.snapshot: Snapshot | None = None
         self._check_directory()
         self._written: bytes | None = None
-        manifest = None
-        if os.path.lexists(self.root / MANIFEST):
-            manifest = self._read_manifest()
-            self._compare(manifest, seed, is_drawn)
-            self.seed = manifest["seed"]
-            self._read_state(manifest)
-        self._drawn = is_drawn if manifest is None else manifest["seed_is_drawn"]
-        if manifest is None:
+        exists = os.path.lexists(self.root / MANIFEST)
+        manifest: dict[str, Any] = self._read_manifest() if exists else {"state": None}
+        if manifest["state"] is None:  # nothing to go on from, nothing to lose
+            self._drawn = is_drawn
             self._write_manifest(None, {}, None)  # unwritable directories fail here, not later
+            return
+        self._compare(manifest, seed, is_drawn)
+        self.seed, self._drawn = manifest["seed"], manifest["seed_is_drawn"]
+        self._read_state(manifest)
 
     def _check_directory(self) -> None:
         if self.root.exists() and not self.root.is_dir():
@@ -261,12 +294,9 @@ class Checkpoint:
             )
 
     def _read_state(self, manifest: dict[str, Any]) -> None:
-        entry = manifest["state"]
-        if entry is None:
-            return
         name = _state_name(len(manifest["plain"].get("epochs", ())))
         with self.damage(name):
-            arrays = read_tensors(self.root / name, entry)
+            arrays = read_tensors(self.root / name, manifest["state"])
             self.snapshot = Snapshot(arrays, manifest["plain"])
             _ = self.snapshot.table_shape  # every state has one
         self._name = name

@@ -12,22 +12,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sk_inceptionxml import persistence, training
-from sk_inceptionxml.checkpoints import Checkpoint, describe_training
+from sk_inceptionxml.checkpoints import Checkpoint, open_checkpoint
 from sk_inceptionxml.fusion import Fusion, hits, recall
-from sk_inceptionxml.held_out import (
-    HeldOut,
-    check_early_stopping,
-    check_pair,
-    given_rows,
-    split_rows,
-)
+from sk_inceptionxml.held_out import HeldOut, check_pair, hold_out, read_given
 from sk_inceptionxml.history import best_epoch, history_frame
 from sk_inceptionxml.inference import choose_cluster_weight
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS
-from sk_inceptionxml.prediction import NETWORK_CANDIDATES, LabelRanker, Rows
+from sk_inceptionxml.prediction import NETWORK_CANDIDATES, LabelRanker, Rows, vocabulary
 from sk_inceptionxml.row_order import content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
@@ -346,18 +340,14 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+        check_pair(validation_data)
         seed = training.draw_seed(self.random_state)
         device = training.resolve_device(self.device)
         rows, Y, weight = self._read(X, y, sample_weight)
-        given = None if validation_data is None else self._read_given(validation_data)
-        checkpoint = self._open_checkpoint(device.type, rows, Y, weight, given, seed)
+        given = read_given(self, validation_data)
+        checkpoint = open_checkpoint(self, device.type, rows, Y, weight, given, seed)
         random_state = np.random.RandomState(seed if checkpoint is None else checkpoint.seed)
-        if given is None:
-            train, held_out = split_rows(rows, Y, weight, self.validation_fraction, random_state)
-        else:
-            train, held_out = np.arange(len(rows.tokens)), given_rows(*given, random_state)
-        if self.early_stopping:
-            check_early_stopping(len(held_out), len(rows.tokens), self.validation_fraction)
+        train, held_out = hold_out(self, rows, Y, weight, given, random_state)
         self._fit_network(
             rows.tokens.take(train),
             Y[train],
@@ -397,45 +387,6 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         texts = None if texts is None else [texts[i] for i in order]
         return Rows(tokens.take(order), texts), Y[order], _part(weight, order)
 
-    def _read_given(self, validation_data: Any) -> tuple[Rows, sp.csr_array]:
-        X, y = check_pair(validation_data)
-        try:
-            rows = self._rows(X)
-            Y = self.label_space_.encode(y, n_samples=len(rows.tokens), unknown="ignore")
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"validation_data: {error}") from error
-        return rows, Y
-
-    def _open_checkpoint(
-        self,
-        device: str,
-        rows: Rows,
-        Y: sp.csr_array,
-        weight: np.ndarray | None,
-        given: tuple[Rows, sp.csr_array] | None,
-        seed: int,
-    ) -> Checkpoint | None:
-        if self.checkpoint_dir is None:
-            return None
-        if self.warm_start and hasattr(self, "net_"):
-            raise ValueError(
-                "checkpoint_dir cannot continue a warm start, which begins from weights that no "
-                "checkpoint holds; set checkpoint_dir=None or warm_start=False."
-            )
-        described = describe_training(
-            self,
-            device,
-            self._words(),
-            rows.tokens,
-            Y,
-            weight,
-            None if given is None else (given[0].tokens, given[1]),
-        )
-        return Checkpoint(self.checkpoint_dir, described, seed, self.random_state is None)
-
-    def _words(self) -> list[str] | None:
-        return list(getattr(self.vectorizer_, "vocabulary_", ())) or None
-
     def _fit_network(
         self,
         tokens: Tokens,
@@ -446,9 +397,8 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         checkpoint: Checkpoint | None,
     ) -> None:
         snapshot = None if checkpoint is None else checkpoint.snapshot
-        network = training.build_network(
-            self, tokens, Y, self.vectorizer_.n_tokens_, self._words(), random_state, snapshot
-        )
+        words, n_tokens = vocabulary(self), self.vectorizer_.n_tokens_
+        network = training.build_network(self, tokens, Y, n_tokens, words, random_state, snapshot)
         watched = None
         if self.early_stopping or (len(held_out) and held_out.place is None):
             watched = held_out.rows.tokens, held_out.Y

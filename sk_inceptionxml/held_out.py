@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from sk_inceptionxml.prediction import Rows
+
+if TYPE_CHECKING:
+    from sk_inceptionxml.classifier import InceptionXMLClassifier
 
 MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
 MAX_GIVEN_ROWS = 10_000  # the fusion holds 150 candidates of each in memory
@@ -60,34 +63,72 @@ def given_rows(rows: Rows, Y: sp.csr_array, random_state: np.random.RandomState)
     return HeldOut(take_rows(rows, place), Y[place], None, None)
 
 
-def check_pair(validation_data: Any) -> tuple[Any, Any]:
-    """Rows and labels of ``validation_data``.
+def check_pair(validation_data: Any) -> None:
+    """Refuse ``validation_data`` that is neither None nor a pair.
 
     Raises
     ------
     TypeError
-        If it is no pair.
+        If it is not.
     """
-    if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-        size = f" of {len(validation_data)}" if isinstance(validation_data, (tuple, list)) else ""
+    if validation_data is None:
+        return
+    is_sequence = isinstance(validation_data, (tuple, list))
+    if not is_sequence or len(validation_data) != 2:
+        size = f" of {len(validation_data)}" if is_sequence else ""
         raise TypeError(
             "validation_data must be a pair (X_val, y_val), got "
             f"{type(validation_data).__name__}{size}."
         )
-    return validation_data[0], validation_data[1]
 
 
-def check_early_stopping(n_held_out: int, n: int, fraction: float) -> None:
-    """Refuse early stopping without rows to watch.
+def read_given(
+    estimator: InceptionXMLClassifier, validation_data: Any
+) -> tuple[Rows, sp.csr_array] | None:
+    """Rows and labels of ``validation_data``, once words and labels of the estimator are known.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not of the kind of X and y.
+    """
+    if validation_data is None:
+        return None
+    X, y = validation_data
+    try:
+        rows = estimator._rows(X)
+        Y = estimator.label_space_.encode(y, n_samples=len(rows.tokens), unknown="ignore")
+        if len(rows.tokens) == 0:
+            raise ValueError("it has no rows.")
+    except (ValueError, TypeError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"validation_data: {error}") from error
+    return rows, Y
+
+
+def hold_out(
+    estimator: InceptionXMLClassifier,
+    rows: Rows,
+    Y: sp.csr_array,
+    weight: np.ndarray | None,
+    given: tuple[Rows, sp.csr_array] | None,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, HeldOut]:
+    """Places of the rows to train on, and the rows that no step sees.
 
     Raises
     ------
     ValueError
-        If no row is held out.
+        If ``early_stopping`` would have no rows to watch.
     """
-    if n_held_out == 0:
+    if given is not None:
+        return np.arange(len(rows.tokens)), given_rows(*given, random_state)
+    fraction = estimator.validation_fraction
+    train, held_out = split_rows(rows, Y, weight, fraction, random_state)
+    if estimator.early_stopping and len(held_out) == 0:
         raise ValueError(
-            f"early_stopping=True needs held-out rows: validation_fraction={fraction} of {n} rows "
-            f"is under {MIN_VALIDATION_ROWS}. Raise validation_fraction, give validation_data to "
-            "fit, or set early_stopping=False."
+            f"early_stopping=True needs held-out rows: validation_fraction={fraction} of "
+            f"{len(rows.tokens)} rows is under {MIN_VALIDATION_ROWS}. Raise validation_fraction, "
+            "give validation_data to fit, or set early_stopping=False."
         )
+    return train, held_out

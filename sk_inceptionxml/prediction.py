@@ -231,5 +231,10 @@ class LabelRanker:
         return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
 
 
+def vocabulary(estimator: LabelRanker) -> list[str] | None:
+    """Words of raw text in the order of their ids, None where they have no names."""
+    return list(getattr(estimator.vectorizer_, "vocabulary_", ())) or None
+
+
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return (1.0 / (1.0 + np.exp(-np.clip(x, -30, 30)))).astype(np.float32)

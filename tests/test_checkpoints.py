@@ -323,6 +323,14 @@ def test_a_state_of_another_network_is_damage(complete, tmp_path):
         tiny(checkpoint_dir=directory).fit(TEXTS, LABELS)
 
 
+def test_a_fit_that_failed_before_training_blocks_no_other(tmp_path):
+    clf = tiny(checkpoint_dir=tmp_path, early_stopping=True, validation_fraction=0.0)
+    with pytest.raises(ValueError, match="needs held-out rows"):
+        clf.fit(TEXTS, LABELS)
+    clf.set_params(validation_fraction=0.25, max_epochs=1).fit(TEXTS, LABELS)
+    assert clf.best_epoch_ == 1
+
+
 def test_a_place_that_is_no_directory_is_named(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ModelFormatError, match="file.* is not a directory"):
