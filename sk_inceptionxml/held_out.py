@@ -121,10 +121,10 @@ def hold_out(
     ValueError
         If ``early_stopping`` would have no rows to watch.
     """
-    if given is not None:
-        return np.arange(len(rows.tokens)), given_rows(*given, random_state)
-    fraction = estimator.validation_fraction
+    fraction = estimator.validation_fraction if given is None else 0.0
     train, held_out = split_rows(rows, Y, weight, fraction, random_state)
+    if given is not None:
+        return train, given_rows(*given, random_state)
     if estimator.early_stopping and len(held_out) == 0:
         raise ValueError(
             f"early_stopping=True needs held-out rows: validation_fraction={fraction} of "
