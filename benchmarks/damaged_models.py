@@ -272,6 +272,7 @@ def manifests(files: Files) -> Iterator[Case]:
         yield f"{where} = object", writer(sealed, files, put(path, {"unexpected": 1}))
         yield f"{where} = nested", writer(sealed, files, put(path, [[[[[["x"]]]]]]))
         optional = path[0] == "parameters" or "params" in path or isinstance(path[-1], int)
+        optional |= path == ("training",)  # the first models have none
         if not optional or path == ("parameters",):
             yield f"{where} deleted", writer(sealed, files, put(path, ...))
         parent = manifest
@@ -322,6 +323,10 @@ def wrong_values(manifest: Any) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
         "lexical.counts": [not manifest["lexical"]["counts"]],
         "loss_curve": [[], [1.0] * (1 << 20) + [1.0], ["x"]],
         "shortlist_recall": [2.0, -1],
+        "training.duration": [[], [-1.0], ["x"], [1.0, 1.0]],
+        "training.quality": [[], [1.0] * 3],
+        "training.best_epoch": [0, 1, 1.0],
+        "training.best_score": [0.5, 2.0],
     }
     if manifest["network"]["sync"] is None:
         table["network.sync"] = [{}, True]

@@ -1,14 +1,18 @@
-"""What happens around a training step: schedule, guards, progress."""
+"""What happens around a training step: schedule, guards, progress, validation, early stops."""
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 import torch
 from skorch.callbacks import Callback
+from torch import Tensor
 from tqdm import tqdm
+
+from sk_inceptionxml.history import QUALITY, best_epoch
 
 WARMUP_SHARE = 0.3
 START_FACTOR, END_FACTOR = 0.1, 1e-4
@@ -30,14 +34,17 @@ class OneCycle(Callback):
     ----------
     n_epochs : int
         Epochs of the whole cycle.
+    n_done : int, default=0
+        Epochs that an earlier training has done of it.
     """
 
-    def __init__(self, n_epochs: int) -> None:
+    def __init__(self, n_epochs: int, n_done: int = 0) -> None:
         self.n_epochs = n_epochs
+        self.n_done = n_done
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.step_ = 0
-        self.n_steps_ = self.n_epochs * len(net.get_iterator(X, training=True))
+        n_batches = len(net.get_iterator(X, training=True))
+        self.step_, self.n_steps_ = self.n_done * n_batches, self.n_epochs * n_batches
         self.groups_ = [
             (group, group["lr"])
             for optimizer in (net.optimizer_, net.optimizer_sparse_)
@@ -66,39 +73,165 @@ class DetachSchedule(Callback):
 
 
 class NonFiniteGuard(Callback):
-    """Stop with a clear error where skorch would train on without a word."""
+    """Stop with a clear error where skorch would train on without a word.
+
+    Watches the loss and, before the optimisers use them, the gradients of word vectors and of
+    every layer; those of the label vectors pass through the layer below. Weights are looked at
+    once an epoch.
+    """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         self.batch_ = 0
+        labels = {id(p) for p in net.module_.label_parameters()}
+        self.watched_ = [(k, p) for k, p in net.module_.named_parameters() if id(p) not in labels]
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.batch_ = 0
 
     def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
         self.batch_ += 1
+        with torch.no_grad():
+            bad = _not_finite((k, p.grad) for k, p in self.watched_ if p.grad is not None)
+        if bad is not None:
+            self._stop(net, f"the gradient of {bad} is not finite")
 
     def on_batch_end(
         self, net: Any, loss: Any = None, training: bool = False, **kwargs: Any
     ) -> None:
         if training and not bool(torch.isfinite(loss)):
-            raise FloatingPointError(
-                f"the loss became {loss.item()} in epoch {len(net.history)}, batch {self.batch_}: "
-                "the learning rate is too high (lower lr or label_lr) or sample_weight or the "
-                "embeddings hold extreme values."
-            )
+            self._stop(net, f"the loss became {loss.item()}")
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        with torch.no_grad():
+            bad = _not_finite(net.module_.named_parameters())
+        if bad is not None:
+            self._stop(net, f"{bad} is not finite any more")
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        self.watched_ = []
+
+    def _stop(self, net: Any, what: str) -> NoReturn:
+        raise FloatingPointError(
+            f"{what} in epoch {len(net.history)}, batch {self.batch_}: "
+            "the learning rate is too high (lower lr or label_lr) or sample_weight or the "
+            "embeddings hold extreme values."
+        )
+
+
+def _not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
+    """Name of a tensor that holds NaN or infinity, if there is one."""
+    dense = [(k, t._values() if t.is_sparse else t) for k, t in tensors]
+    # a sum passes both on, at one read and no copy; sums of large numbers may also overflow
+    if bool(torch.isfinite(torch.stack([t.sum() for _, t in dense])).all()):
+        return None
+    return next((k for k, t in dense if not bool(torch.isfinite(t).all())), None)
+
+
+class Validation(Callback):
+    """nDCG@5 on held-out rows after every epoch; the best epoch's weights come back at the end.
+
+    Parameters
+    ----------
+    measure : callable
+        Takes the module, in evaluation mode, and gives its nDCG@5.
+    keep_best : bool
+        Whether the weights of the best epoch are kept and restored.
+    best : dict of str to Tensor, or None
+        Weights of the best epoch of an earlier training that goes on.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[Any], float] | None,
+        keep_best: bool,
+        best: dict[str, Tensor] | None = None,
+    ) -> None:
+        self.measure = measure
+        self.keep_best = keep_best
+        self.best = best
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.measure is None:
+            return
+        net.history.record(QUALITY, self.measure(net.module_.eval()))
+        found = best_epoch(net.history)
+        if self.keep_best and found is not None and found[0] == len(net.history):
+            self.best = {k: v.clone() for k, v in net.module_.state_dict().items()}
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        if self.best is not None:
+            net.module_.load_state_dict(self.best)
+        self.best = self.measure = None  # a fitted estimator need not carry them
+
+
+class SaveState(Callback):
+    """Save the state before the first epoch and after every one.
+
+    Parameters
+    ----------
+    save : callable
+        Takes the net.
+    """
+
+    def __init__(self, save: Callable[[Any], None] | None) -> None:
+        self.save = save
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        if not net.history:
+            self._save(net)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        self._save(net)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        self.save = None
+
+    def _save(self, net: Any) -> None:
+        if self.save is not None:
+            self.save(net)
+
+
+class StopEarly(Callback):
+    """End the training after some epochs in a row without a new best nDCG@5.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without improvement.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.stopped = False
+
+    def is_due(self, net: Any) -> bool:
+        """Whether the epoch that ends is the last."""
+        found = best_epoch(net.history)
+        return found is not None and len(net.history) - found[0] >= self.patience
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.is_due(net):
+            self.stopped = True
+            raise KeyboardInterrupt  # by which skorch ends a training
 
 
 class Progress(Callback):
     """Progress bar over the whole fit with loss and throughput, on standard error."""
 
-    def __init__(self, n_epochs: int) -> None:
+    def __init__(self, n_epochs: int, n_done: int = 0) -> None:
         self.n_epochs = n_epochs
+        self.n_done = n_done
 
     def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
         n_rows = self.n_epochs * len(X)
         seldom = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file needs few lines
         self.bar_ = tqdm(
-            total=n_rows, unit="row", file=sys.stderr, dynamic_ncols=True, mininterval=seldom
+            total=n_rows,
+            initial=self.n_done * len(X),
+            unit="row",
+            file=sys.stderr,
+            dynamic_ncols=True,
+            mininterval=seldom,
         )
 
     def on_batch_end(

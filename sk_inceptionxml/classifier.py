@@ -13,18 +13,19 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sk_inceptionxml import persistence, training
 from sk_inceptionxml.calibration import PLACES, Calibration, fit_calibration
+from sk_inceptionxml.checkpoints import Checkpoint, open_checkpoint
 from sk_inceptionxml.fusion import Fusion, hits, recall
+from sk_inceptionxml.held_out import HeldOut, check_pair, hold_out, read_given
+from sk_inceptionxml.history import best_epoch, history_frame
 from sk_inceptionxml.inference import choose_cluster_weight
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS
-from sk_inceptionxml.prediction import NETWORK_CANDIDATES, LabelRanker, Rows
+from sk_inceptionxml.prediction import NETWORK_CANDIDATES, LabelRanker, Rows, vocabulary
 from sk_inceptionxml.row_order import content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
-
-MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 4000
 
 
 class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
@@ -106,8 +107,9 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         Share of rows (4,000 at most) held out to fit the fusion of network and neighbours.
         0, or fewer than 50 rows, leaves a fixed fusion.
     early_stopping : bool, default=False
-        Stop when nDCG@5 on the held-out rows has not improved for ``n_iter_no_change`` epochs,
-        and keep the weights of the best epoch.
+        Stop when nDCG@5 of the network on the held-out rows has not improved for
+        ``n_iter_no_change`` epochs, and keep the weights of the best epoch. The rows are those
+        of ``validation_fraction``, or ``validation_data`` of ``fit``.
     n_iter_no_change : int, default=2
         Epochs without improvement before an early stop.
     calibrate : {"auto", "isotonic", "sigmoid"} or None, default="auto"
@@ -115,8 +117,10 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         ``fit`` continues from the fitted network where the words and labels are the same.
     checkpoint_dir : path or None, default=None
-        Directory in which training saves its state after every epoch. A later ``fit`` on the
-        same data continues from there, and on the CPU ends bit-identical to one never stopped.
+        Directory, for this training alone, in which the state is saved after every epoch. A
+        later ``fit`` with the same data and parameters continues from there, and on the CPU ends
+        bit-identical to one never stopped; once the training is complete it does not train
+        again. Other data or parameters are an error.
     threshold : float, default=0.5
         ``predict`` returns the labels whose probability is at least this, for multi-label y.
     top_k : int or None, default=None
@@ -162,6 +166,14 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         Epochs trained.
     loss_curve_ : list of float
         Training loss of every epoch.
+    history_ : DataFrame
+        One row an epoch: ``epoch``, ``train_loss``, ``duration`` in seconds, ``rows_per_second``
+        and, with early stopping or ``validation_data``, ``valid_ndcg@5``: nDCG@5 of the network
+        alone on the held-out rows.
+    best_epoch_ : int or None
+        Epoch whose weights were kept, counted from 1; None without early stopping.
+    best_score_ : float or None
+        Its nDCG@5; None without early stopping.
     shortlist_recall_ : float or None
         Share of the held-out positives among the network's best 100 labels of the shortlist;
         None for the one-vs-all head.
@@ -281,8 +293,13 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     # -- fit -----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> InceptionXMLClassifier:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
+    ) -> InceptionXMLClassifier:
         """Train on texts or a matrix, and their labels.
+
+        Ctrl-C during the training of the network ends it early: the estimator is then fitted
+        with what it has learned so far. After any error it is as it was before.
 
         Parameters
         ----------
@@ -294,6 +311,9 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative. Whole numbers of mean 4 at most repeat rows; others
             weigh the loss. Rows of weight 0 are left out.
+        validation_data : pair (X_val, y_val), default=None
+            Rows of the same kind for early stopping and for the fusion, instead of rows held out
+            of X; 10,000 of them at most are used. Labels that y lacks count as not found.
 
         Returns
         -------
@@ -302,20 +322,50 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X, y or sample_weight is not as described.
+            If a parameter, X, y, sample_weight or validation_data is not as described,
+            ``early_stopping`` has no rows to watch, or ``checkpoint_dir`` holds the training of
+            other data or parameters.
+        ModelFormatError
+            If ``checkpoint_dir`` holds anything else than a checkpoint, or a damaged one.
+        FloatingPointError
+            If loss, gradients or weights stop being finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If Ctrl-C ended the training.
         """
-        random_state = training.random_sources(self.random_state)
-        training.resolve_device(self.device)
+        before = self.__dict__.copy()
+        try:
+            self._fit(X, y, sample_weight, validation_data)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+        check_pair(validation_data)
+        seed = training.draw_seed(self.random_state)
+        device = training.resolve_device(self.device)
         rows, Y, weight = self._read(X, y, sample_weight)
-        train, held_out = self._split(len(rows.tokens), random_state)
-        self._fit_network(rows.tokens.take(train), Y[train], _part(weight, train), random_state)
+        given = read_given(self, validation_data)
+        checkpoint = open_checkpoint(self, device.type, rows, Y, weight, given, seed)
+        random_state = np.random.RandomState(seed if checkpoint is None else checkpoint.seed)
+        train, held_out = hold_out(self, rows, Y, weight, given, random_state)
+        self._fit_network(
+            rows.tokens.take(train),
+            Y[train],
+            _part(weight, train),
+            held_out,
+            random_state,
+            checkpoint,
+        )
         lexical = self._fit_lexical(rows)
         self._remember(lexical, Y, train)
-        self._fit_fusion(rows.tokens.take(held_out), lexical, Y, held_out, weight)
-        if len(held_out):
+        self._fit_fusion(held_out, lexical, Y)
+        if len(train) < len(rows.tokens):
             self._remember(lexical, Y, slice(None))
         self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
-        return self
 
     def _read(
         self, X: Any, y: Any, sample_weight: Any
@@ -341,28 +391,31 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         texts = None if texts is None else [texts[i] for i in order]
         return Rows(tokens.take(order), texts), Y[order], _part(weight, order)
 
-    def _split(self, n: int, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on and rows held out for the fusion."""
-        n_held_out = min(int(n * self.validation_fraction), MAX_VALIDATION_ROWS)
-        if n_held_out < MIN_VALIDATION_ROWS:
-            n_held_out = 0
-        order = random_state.permutation(n)
-        return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
-
     def _fit_network(
         self,
         tokens: Tokens,
         Y: sp.csr_array,
         weight: np.ndarray | None,
+        held_out: HeldOut,
         random_state: np.random.RandomState,
+        checkpoint: Checkpoint | None,
     ) -> None:
-        words = list(getattr(self.vectorizer_, "vocabulary_", ())) or None
-        n_tokens = self.vectorizer_.n_tokens_
-        network = training.build_network(self, tokens, Y, n_tokens, words, random_state)
-        self.net_ = training.train_network(self, network, tokens, Y, weight, random_state)
+        snapshot = None if checkpoint is None else checkpoint.snapshot
+        words, n_tokens = vocabulary(self), self.vectorizer_.n_tokens_
+        network = training.build_network(self, tokens, Y, n_tokens, words, random_state, snapshot)
+        watched = None
+        if self.early_stopping or (len(held_out) and held_out.place is None):
+            watched = held_out.rows.tokens, held_out.Y
+        self.net_ = training.train_network(
+            self, network, tokens, Y, weight, random_state, watched, checkpoint
+        )
         self.head_ = "sync" if isinstance(network.head, SyncHead) else "ova"
-        self.n_iter_ = len(self.net_.history)
-        self.loss_curve_ = self.net_.history[:, "train_loss"]
+        self.history_ = history_frame(self.net_.history)
+        self.loss_curve_ = self.history_["train_loss"].tolist()
+        self.n_iter_ = len(self.loss_curve_)
+        best = best_epoch(self.net_.history) if self.early_stopping else None
+        self.best_epoch_ = None if best is None else best[0]
+        self.best_score_ = None if best is None else best[1]
 
     def _fit_lexical(self, rows: Rows) -> sp.csr_array | None:
         """Lexical features of the rows, None where lexical evidence is off."""
@@ -378,43 +431,39 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         if lexical is not None:
             self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical[rows], Y[rows])
 
-    def _fit_fusion(
-        self,
-        tokens: Tokens,
-        lexical: sp.csr_array | None,
-        Y: sp.csr_array,
-        held_out: np.ndarray,
-        weight: np.ndarray | None,
-    ) -> None:
+    def _fit_fusion(self, held_out: HeldOut, lexical: sp.csr_array | None, Y: sp.csr_array) -> None:
         counts = np.bincount(Y.indices, minlength=self.n_labels_)
         self.fusion_ = Fusion(np.log1p(counts), lexical=lexical is not None)
         self.calibration_ = Calibration()
         self.shortlist_recall_ = None
         if len(held_out) == 0:
             return
-        module, Y_held_out = self.net_.module_, Y[held_out]
+        module, tokens = self.net_.module_, held_out.rows.tokens
         if isinstance(module.head, SyncHead):
-            choose_cluster_weight(module, tokens, Y_held_out, self.max_len)
-        evidence = None if lexical is None else lexical[held_out]
+            choose_cluster_weight(module, tokens, held_out.Y, self.max_len)
+        evidence, seen = lexical, counts
+        if held_out.place is not None:
+            evidence = None if lexical is None else lexical[held_out.place]
+            seen = counts - np.bincount(held_out.Y.indices, minlength=self.n_labels_)
+        elif self.lexical_ is not None:
+            evidence = self.lexical_.transform(self._counts(tokens), held_out.rows.texts)
         candidates = self._candidates(tokens, evidence, NETWORK_CANDIDATES)
         # counts of the rows that the candidates were learned from
-        self.fusion_.log_counts = np.log1p(
-            counts - np.bincount(Y_held_out.indices, minlength=self.n_labels_)
-        ).astype(np.float32)
-        weight, hit = _part(weight, held_out), hits(candidates, Y_held_out)
-        self.fusion_.fit(candidates, hit, weight)
+        self.fusion_.log_counts = np.log1p(seen).astype(np.float32)
+        hit = hits(candidates, held_out.Y)
+        self.fusion_.fit(candidates, hit, held_out.weight)
         log_odds = self.fusion_.log_odds(candidates)
         best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]
         self.calibration_ = fit_calibration(
             np.take_along_axis(log_odds, best, 1),
             np.take_along_axis(hit, best, 1),
             self.calibrate,
-            weight,
+            held_out.weight,
         )
         self.fusion_.log_counts = np.log1p(counts).astype(np.float32)
         if self.head_ == "sync":
             own = candidates._replace(labels=np.where(candidates.observed, candidates.labels, -1))
-            self.shortlist_recall_ = recall(own, Y_held_out)
+            self.shortlist_recall_ = recall(own, held_out.Y)
 
     # -- persistence, tags ---------------------------------------------------------------------
 

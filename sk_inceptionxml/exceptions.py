@@ -6,10 +6,10 @@ __all__ = ["ModelFormatError"]
 
 
 class ModelFormatError(ValueError):
-    """A model directory is damaged, changed, incomplete or of an unknown format.
+    """A model or checkpoint directory is damaged, changed, incomplete or of an unknown format.
 
     The only error that :meth:`InceptionXMLClassifier.load` raises for what it finds in a
-    directory, however the directory was made.
+    directory, however the directory was made. ``fit`` raises it for the ``checkpoint_dir``.
 
     Examples
     --------

@@ -71,6 +71,13 @@ class XMCNet(NeuralNet):
         self.optimizer_sparse_ = RowAdam(sparse)
         return self
 
+    def fit_loop(self, *args: Any, **kwargs: Any) -> XMCNet:
+        """Train; ``interrupted_`` tells a Ctrl-C, of which skorch says nothing."""
+        self.interrupted_ = True
+        super().fit_loop(*args, **kwargs)
+        self.interrupted_ = False
+        return self
+
     def _step_optimizer(self, step_fn: Any) -> None:
         # skorch would run forward and backward once for every optimiser
         step_fn()

@@ -231,3 +231,8 @@ class LabelRanker:
         if lexical is not None and self.neighbours_ is not None:
             scores = self.neighbours_.score(lexical)
         return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
+
+
+def vocabulary(estimator: LabelRanker) -> list[str] | None:
+    """Words of raw text in the order of their ids, None where they have no names."""
+    return list(getattr(estimator.vectorizer_, "vocabulary_", ())) or None

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from sk_inceptionxml.allocator import reused_buffers
 from sk_inceptionxml.batches import TokenDataset
-from sk_inceptionxml.callbacks import DetachSchedule, NonFiniteGuard, OneCycle, Progress
+from sk_inceptionxml.callbacks import (
+    DetachSchedule,
+    NonFiniteGuard,
+    OneCycle,
+    Progress,
+    SaveState,
+    StopEarly,
+    Validation,
+)
 from sk_inceptionxml.clustering import BalancedLabelClustering, validate_clusters
 from sk_inceptionxml.embeddings import embedding_table
 from sk_inceptionxml.encoder import InceptionEncoder
 from sk_inceptionxml.heads import OneVsAllHead
+from sk_inceptionxml.history import best_epoch
+from sk_inceptionxml.inference import network_topk
 from sk_inceptionxml.lexical import unit_rows
+from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
+from sk_inceptionxml.snapshots import Generators, Snapshot, restore, take_snapshot
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens
 
@@ -33,6 +48,16 @@ MIN_EPOCHS, MAX_EPOCHS = 5, 60
 SYNC_LABELS = 20_000  # one-vs-all takes longer from here on, and is no more accurate
 CLUSTER_SIZE = 8
 MAX_CLUSTERS = 32_768  # beyond, the meta-classifier would cost more than larger clusters do
+
+
+class StateStore(Protocol):
+    """Where the state of a training is kept."""
+
+    snapshot: Snapshot | None
+
+    def write(self, snapshot: Snapshot) -> None: ...
+
+    def state_errors(self) -> AbstractContextManager[None]: ...
 
 
 def resolve_device(device: str) -> torch.device:
@@ -120,18 +145,25 @@ def build_network(
     n_tokens: int,
     words: list[str] | None,
     random_state: np.random.RandomState,
+    snapshot: Snapshot | None = None,
 ) -> InceptionXMLNetwork:
-    """Network with its start weights, on the CPU."""
+    """Network with its start weights, on the CPU.
+
+    A snapshot, whose weights are to follow, spares the word vectors and the clustering.
+    """
     counts = sp.csr_array(tokens.to_csr(n_tokens)[:, 2:])
     generator = torch.Generator().manual_seed(int(random_state.randint(2**31 - 1)))
-    table = embedding_table(
-        counts,
-        Y,
-        source=params.embeddings,
-        words=words,
-        embedding_dim=params.embedding_dim,
-        random_state=random_state,
-    )
+    if snapshot is None:
+        table = embedding_table(
+            counts,
+            Y,
+            source=params.embeddings,
+            words=words,
+            embedding_dim=params.embedding_dim,
+            random_state=random_state,
+        )
+    else:
+        table = np.zeros((n_tokens, snapshot.table_shape[1]), dtype=np.float32)
     head_name = resolve_head(params.head, Y.shape[1])
     encoder = InceptionEncoder(
         params.max_len,
@@ -157,7 +189,10 @@ def build_network(
             generator,
         )
     else:
-        clusters = make_clusters(params, counts, Y, random_state)
+        if snapshot is None:
+            clusters = make_clusters(params, counts, Y, random_state)
+        else:
+            clusters = np.asarray(validate_clusters(snapshot.clusters, Y.shape[1]))
         member = (np.ones(len(clusters)), (np.arange(len(clusters)), clusters))
         per_row = Y @ sp.csr_array(member)
         rows_of_cluster = np.bincount(per_row.indices, minlength=per_row.shape[1])
@@ -189,12 +224,36 @@ def train_network(
     Y: sp.csr_array,
     sample_weight: np.ndarray | None,
     random_state: np.random.RandomState,
+    validation: tuple[Tokens, sp.csr_array] | None = None,
+    store: StateStore | None = None,
 ) -> XMCNet:
-    """Train through skorch; the returned net's module is in evaluation mode."""
+    """Train through skorch; the returned net's module is in evaluation mode.
+
+    Parameters
+    ----------
+    params : InceptionXMLClassifier
+    network : InceptionXMLNetwork
+        Trained in place.
+    tokens, Y, sample_weight
+        Training rows.
+    random_state : RandomState
+    validation : pair of Tokens and csr_array, or None
+        Rows that are ranked after every epoch.
+    store : StateStore or None
+        Where the state is saved after every epoch, and the state to go on from, if it has one.
+
+    Raises
+    ------
+    FloatingPointError
+        If loss, gradients or weights stop being finite.
+    KeyboardInterrupt
+        If it comes before the first step is done; later ones end the training with a warning.
+    """
     device = resolve_device(params.device)
     rng = np.random.default_rng(int(random_state.randint(2**31 - 1)))
     dropout_generator = torch.Generator(device=device)
     dropout_generator.manual_seed(int(random_state.randint(2**31 - 1)))
+    generators = Generators(rng, dropout_generator, random_state)
     network = network.to(device)
     network.set_generator(dropout_generator)
     n_epochs = resolve_epochs(params.max_epochs, len(tokens), params.batch_size)
@@ -206,11 +265,27 @@ def train_network(
         word_dropout=params.word_dropout,
         sample_weight=sample_weight,
     )
-    callbacks: list = [OneCycle(n_epochs), NonFiniteGuard()]
+    snapshot = None if store is None else store.snapshot
+    n_done = 0 if snapshot is None else len(snapshot.plain["epochs"])
+    before: list = [OneCycle(n_epochs, n_done), NonFiniteGuard()]
     if isinstance(network.head, SyncHead):
-        callbacks.append(DetachSchedule(min(params.warmup_epochs, n_epochs - 1)))
+        before.append(DetachSchedule(min(params.warmup_epochs, n_epochs - 1)))
     if params.verbose:
-        callbacks.append(Progress(n_epochs))
+        before.append(Progress(n_epochs, n_done))
+    watch = Validation(None, params.early_stopping)
+    if validation is not None:
+        watch.measure = _quality_on(*validation, params.max_len)
+        before.append(watch)
+    stop, after = StopEarly(params.n_iter_no_change), []
+    if store is not None:
+
+        def save(net: XMCNet) -> None:
+            finished = len(net.history) >= n_epochs or (params.early_stopping and stop.is_due(net))
+            store.write(take_snapshot(net, generators, _other_best(net, watch), finished))
+
+        after.append(SaveState(save))
+    if params.early_stopping:
+        after.append(stop)
     net = XMCNet(
         network,
         lr=params.lr,
@@ -220,18 +295,70 @@ def train_network(
         max_epochs=n_epochs,
         batch_size=params.batch_size,
         device=device,
-        callbacks=[(type(c).__name__, c) for c in callbacks] + list(params.callbacks or []),
+        callbacks=[*_named(before), *(params.callbacks or []), *_named(after)],
     )
+    net.initialize()
+    n_left = n_epochs - n_done
+    if store is not None and snapshot is not None:
+        with store.state_errors():
+            watch.best = restore(net, generators, snapshot)
+        if params.early_stopping and watch.best is None and best_epoch(net.history):
+            watch.best = {k: v.clone() for k, v in network.state_dict().items()}
+        n_left = 0 if snapshot.plain["finished"] else n_left
     with reused_buffers():
-        net.fit(dataset)
+        net.partial_fit(dataset, epochs=n_left)
+    if net.interrupted_ and not stop.stopped:
+        _close_interrupted(net, n_epochs)
     network.set_generator(None)
     network.zero_grad(set_to_none=True)
     network.eval()
     return net
 
 
-def random_sources(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """A private stream: an instance of the caller's is advanced by one draw only."""
+def _named(callbacks: list[Any]) -> list[tuple[str, Any]]:
+    return [(type(callback).__name__, callback) for callback in callbacks]
+
+
+def _quality_on(tokens: Tokens, Y: sp.csr_array, max_len: int) -> Any:
+    """Function of a network: its nDCG@5 on these rows."""
+    k = min(5, Y.shape[1])
+
+    def quality(network: InceptionXMLNetwork) -> float:
+        return float(ndcg_at_k(Y, network_topk(network, tokens, max_len, k)[0], k=k))
+
+    return quality
+
+
+def _other_best(net: XMCNet, watch: Validation) -> dict[str, torch.Tensor] | None:
+    """Weights of the best epoch where that is not the last one."""
+    found = best_epoch(net.history)
+    return None if found is None or found[0] == len(net.history) else watch.best
+
+
+def _close_interrupted(net: XMCNet, n_epochs: int) -> None:
+    """Warn of a Ctrl-C; the epoch that it ended counts with the batches it had."""
+    last = net.history[-1] if net.history else None
+    if last is not None and "train_loss" not in last:
+        last["batches"] = [batch for batch in last["batches"] if "train_batch_size" in batch]
+        if last["batches"]:
+            losses, sizes = zip(
+                *((b["train_loss"], b["train_batch_size"]) for b in last["batches"]), strict=True
+            )
+            last["train_loss"] = float(np.average(losses, weights=sizes))
+        else:
+            del net.history[-1]
+    if not net.history:
+        raise KeyboardInterrupt
+    warnings.warn(
+        f"training was interrupted in epoch {len(net.history)} of {n_epochs}; the model is as far "
+        "as it came and can be used.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+
+
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Seed of a private stream: an instance of the caller's is advanced by one draw only."""
     if random_state is None:
-        return np.random.RandomState()  # numpy's global stream is left alone
-    return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+        random_state = np.random.RandomState()  # numpy's global stream is left alone
+    return int(check_random_state(random_state).randint(2**31 - 1))

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from skorch.callbacks import Callback, EarlyStopping
 
 from sk_inceptionxml import InceptionXMLClassifier
-from sk_inceptionxml.callbacks import END_FACTOR, START_FACTOR, WARMUP_SHARE, one_cycle
+from sk_inceptionxml.callbacks import (
+    END_FACTOR,
+    START_FACTOR,
+    WARMUP_SHARE,
+    _not_finite,
+    one_cycle,
+)
+from sk_inceptionxml.inference import network_topk
+from sk_inceptionxml.metrics import ndcg_at_k
 
 TITLES = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 10
 LABELS = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"]] * 10
@@ -32,8 +46,6 @@ def test_one_cycle_rises_to_one_and_falls():
 def test_both_optimisers_follow_the_schedule_and_get_their_rates_back():
     seen = []
 
-    from skorch.callbacks import Callback
-
     class Watch(Callback):
         def on_batch_end(self, net, **kwargs):
             seen.append(
@@ -58,8 +70,6 @@ def test_a_diverging_loss_names_epoch_and_batch():
 def test_one_backward_pass_serves_both_optimisers():
     calls = []
 
-    from skorch.callbacks import Callback
-
     class Count(Callback):
         def on_grad_computed(self, net, **kwargs):
             calls.append(1)
@@ -73,3 +83,191 @@ def test_progress_bar_only_when_verbose(capsys):
     assert capsys.readouterr() == ("", "")
     InceptionXMLClassifier(max_epochs=1, verbose=1, **TINY).fit(TITLES, LABELS)
     assert "loss=" in capsys.readouterr().err
+
+
+# -- gradients, interruptions, early stopping ------------------------------------------------------
+
+
+class Spoil(Callback):
+    """Put a value where training has none: in a gradient or a weight, in one batch of one epoch."""
+
+    def __init__(self, what, epoch, batch):
+        self.what = what
+        self.place = (epoch, batch)
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.batch = 0
+
+    def on_batch_begin(self, net, **kwargs):
+        self.batch += 1
+        if (len(net.history), self.batch) != self.place:
+            return
+        if self.what == "weight":  # of a label: no gradient of another layer shows it
+            net.module_.head.bias.data[0] = np.inf
+        else:
+            parameter = dict(net.module_.named_parameters())[self.what]
+            parameter.register_hook(lambda grad: grad * np.nan)
+
+
+def spoiled(what, epoch, batch, **params):
+    return InceptionXMLClassifier(
+        callbacks=[("spoil", Spoil(what, epoch, batch))], **{**TINY, "max_epochs": 3, **params}
+    )
+
+
+@pytest.mark.parametrize("what", ["encoder.project", "head.hidden.weight", "embedding.weight"])
+def test_a_gradient_that_is_not_finite_names_epoch_and_batch(what):
+    message = f"gradient of {what} is not finite in epoch 2, batch 3.*learning rate"
+    with pytest.raises(FloatingPointError, match=message):
+        spoiled(what, 2, 3).fit(TITLES, LABELS)
+
+
+@pytest.mark.parametrize("head", ["ova", "sync"])
+def test_nothing_that_is_not_finite_outlives_its_epoch(head, tmp_path):
+    clf = spoiled("weight", 2, 5, head=head, checkpoint_dir=tmp_path)
+    with pytest.raises(FloatingPointError, match="in epoch 2, batch 5"):
+        clf.fit(TITLES, LABELS)
+    # what is kept is the last good epoch
+    clf.set_params(callbacks=None).fit(TITLES, LABELS)
+    expected = InceptionXMLClassifier(**TINY, max_epochs=3, head=head).fit(TITLES, LABELS)
+    assert clf.loss_curve_ == expected.loss_curve_
+    np.testing.assert_array_equal(clf.predict_topk(TITLES)[1], expected.predict_topk(TITLES)[1])
+
+
+def test_finite_gradients_of_any_size_pass():
+    large = [("a", torch.full((4,), 3e38)), ("b", torch.ones(3).to_sparse())]
+    assert _not_finite(large) is None  # their sum is not finite
+    assert _not_finite([*large, ("c", torch.tensor([1.0, -np.inf, np.inf]))]) == "c"
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was():
+    clf = InceptionXMLClassifier(max_epochs=1, **TINY).fit(TITLES, LABELS)
+    before, fitted = clf.predict_topk(TITLES), dict(vars(clf))
+    clf.set_params(max_epochs=2, callbacks=[("spoil", Spoil("encoder.project", 1, 2))])
+    with pytest.raises(FloatingPointError):
+        clf.fit(["another title"] * 30, [["another label"]] * 30)
+    for name in fitted:
+        if name.endswith("_"):
+            assert vars(clf)[name] is fitted[name], name
+    for ours, theirs in zip(clf.predict_topk(TITLES), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    fresh = spoiled("encoder.project", 1, 2)
+    with pytest.raises(FloatingPointError):
+        fresh.fit(TITLES, LABELS)
+    with pytest.raises(NotFittedError):
+        fresh.predict(TITLES)
+
+
+class Interrupt(Callback):
+    """What Ctrl-C does, at an event of the training."""
+
+    def __init__(self, event, epoch):
+        self.event = event
+        self.epoch = epoch
+
+    def notify(self, event, net):
+        if event == self.event and len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.notify("epoch begin", net)
+
+    def on_grad_computed(self, net, **kwargs):
+        if len(net.history[-1]["batches"]) == 3:
+            self.notify("batch", net)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.notify("epoch end", net)
+
+
+@pytest.mark.parametrize(
+    ("event", "epoch", "n_epochs", "rows"),
+    [
+        ("batch", 1, 1, [16]),
+        ("batch", 2, 2, [40, 16]),
+        ("epoch begin", 2, 1, [40]),
+        ("epoch end", 2, 2, [40, 40]),
+    ],
+)
+@pytest.mark.parametrize("head", ["ova", "sync"])
+def test_ctrl_c_leaves_a_usable_model_and_says_so(head, event, epoch, n_epochs, rows, tmp_path):
+    clf = InceptionXMLClassifier(
+        max_epochs=4, head=head, callbacks=[("interrupt", Interrupt(event, epoch))], **TINY
+    )
+    with pytest.warns(ConvergenceWarning, match=f"interrupted in epoch {n_epochs} of 4"):
+        clf.fit(TITLES, LABELS)
+    assert clf.n_iter_ == len(clf.loss_curve_) == len(clf.history_) == n_epochs
+    assert np.isfinite(clf.loss_curve_).all()
+    seen = clf.history_["rows_per_second"] * clf.history_["duration"]
+    known = clf.history_["duration"].notna()
+    np.testing.assert_allclose(seen[known], np.array(rows)[known])
+    assert not clf.net_.module_.training
+    names, scores = clf.predict_topk(TITLES, 2)
+    assert np.isfinite(scores).all()
+    clf.save(tmp_path / "model")
+    loaded = InceptionXMLClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_topk(TITLES, 2)[0], names)
+
+
+def test_ctrl_c_before_the_first_step_is_passed_on():
+    clf = InceptionXMLClassifier(
+        max_epochs=2, callbacks=[("interrupt", Interrupt("epoch begin", 1))], **TINY
+    )
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(TITLES, LABELS)
+    assert not hasattr(clf, "net_")
+
+
+def test_early_stopping_keeps_the_best_epoch():
+    clf = InceptionXMLClassifier(
+        max_epochs=12, early_stopping=True, n_iter_no_change=2, lr=0.05, **TINY
+    )
+    seen = {}
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            weights = {k: v.clone() for k, v in net.module_.state_dict().items()}
+            seen[len(net.history)] = weights, net.history[-1]["valid_ndcg@5"]
+
+    X_val, y_val = TITLES[:8] + ["nothing known"], LABELS[:8] + [["kite"]]
+    clf.set_params(callbacks=[("watch", Watch())])
+    clf.fit(TITLES, LABELS, validation_data=(X_val, y_val))
+    scores = [score for _, score in seen.values()]
+    assert clf.history_["valid_ndcg@5"].tolist() == scores
+    assert clf.best_score_ == max(scores)
+    assert clf.best_epoch_ == 1 + scores.index(max(scores))
+    assert clf.n_iter_ == min(12, clf.best_epoch_ + 2) == len(clf.loss_curve_)
+    assert clf.best_epoch_ < clf.n_iter_ < 12  # else this shows nothing
+    for name, value in clf.net_.module_.state_dict().items():
+        np.testing.assert_array_equal(value, seen[clf.best_epoch_][0][name], err_msg=name)
+    ranking = network_topk(clf.net_.module_, clf._rows(X_val).tokens, 64, 4)[0]
+    Y_val = clf.label_space_.encode(y_val)
+    assert clf.best_score_ == pytest.approx(ndcg_at_k(Y_val, ranking, k=4))
+
+
+def test_watching_changes_no_weight():
+    plain = InceptionXMLClassifier(max_epochs=2, validation_fraction=0, **TINY)
+    watched = clone(plain).fit(TITLES, LABELS, validation_data=(TITLES[:9], LABELS[:9]))
+    plain.fit(TITLES, LABELS)
+    assert watched.loss_curve_ == plain.loss_curve_
+    assert "valid_ndcg@5" in watched.history_ and "valid_ndcg@5" not in plain.history_
+    assert watched.best_epoch_ is plain.best_epoch_ is None
+    assert watched.best_score_ is plain.best_score_ is None
+    assert plain.history_.columns.tolist() == ["epoch", "train_loss", "duration", "rows_per_second"]
+
+
+def test_callbacks_of_the_user_stop_the_training_by_what_is_measured():
+    monitor = EarlyStopping(monitor="valid_ndcg@5", lower_is_better=False, patience=1, threshold=2)
+    clf = InceptionXMLClassifier(max_epochs=5, callbacks=[("stop", monitor)], **TINY)
+    monitor.sink = lambda text: None
+    with pytest.warns(ConvergenceWarning, match="epoch 2 of 5"):
+        clf.fit(TITLES, LABELS, validation_data=(TITLES[:9], LABELS[:9]))
+    assert clf.n_iter_ == 2
+
+
+def test_a_fitted_estimator_carries_no_rows_of_the_validation():
+    clf = InceptionXMLClassifier(max_epochs=2, early_stopping=True, **TINY)
+    clf.fit(TITLES, LABELS, validation_data=(TITLES[:9], LABELS[:9]))
+    callbacks = dict(clf.net_.callbacks_)
+    assert callbacks["Validation"].measure is None and callbacks["Validation"].best is None
+    pickle.loads(pickle.dumps(clf))

@@ -25,6 +25,7 @@ FLOORS = [
         "datasets",
         "embeddings",
         "fusion",
+        "history",
         "labels",
         "lexical",
         "metrics",
@@ -40,8 +41,10 @@ FLOORS = [
     ["network"],
     ["batches"],
     ["callbacks", "inference", "net"],
-    ["prediction", "training"],
+    ["prediction", "snapshots"],
+    ["held_out", "training"],
     ["persistence"],
+    ["checkpoints"],
     ["classifier"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -213,6 +213,8 @@ def test_loaded_estimator_is_a_full_citizen(fitted, saved):
     assert clone(loaded).get_params() == loaded.get_params()
     assert loaded.loss_curve_ == fitted.loss_curve_ == loaded.net_.history[:, "train_loss"]
     assert loaded.n_iter_ == fitted.n_iter_
+    pd.testing.assert_frame_equal(loaded.history_, fitted.history_)
+    assert (loaded.best_epoch_, loaded.best_score_) == (fitted.best_epoch_, fitted.best_score_)
     assert not loaded.net_.optimizer_.state and not loaded.net_.optimizer_sparse_.state
     assert not loaded.net_.module_.training
     for twin in (pickle.loads(pickle.dumps(loaded)), copy.deepcopy(loaded)):
@@ -345,7 +347,7 @@ def test_refuses_files_and_foreign_directories(fitted, tmp_path):
     assert set(os.listdir(tmp_path / "new")) == {"nested"}
 
 
-@pytest.mark.parametrize("failing", ["save_file", "_fingerprint", "_sync_to_disk", "os.rename"])
+@pytest.mark.parametrize("failing", ["save_file", "fingerprint", "sync_to_disk", "os.rename"])
 def test_a_failed_save_leaves_the_old_model(failing, fitted, saved, monkeypatch):
     from sk_inceptionxml.persistence import _save
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from sk_inceptionxml import InceptionXMLClassifier, presets
+from sk_inceptionxml.fusion import Fusion
+from sk_inceptionxml.history import QUALITY, best_epoch
 from sk_inceptionxml.training import resolve_device, resolve_epochs, resolve_head
 
 TITLES = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 10
@@ -78,3 +80,88 @@ def test_presets_are_parameters_of_the_estimator(name):
 def test_unknown_preset_is_named():
     with pytest.raises(ValueError, match="Amazon-1"):
         presets.sync("Amazon-1")
+
+
+# -- held-out rows, given or split off -------------------------------------------------------------
+
+
+def test_early_stopping_without_rows_to_watch_is_refused_before_training():
+    clf = InceptionXMLClassifier(early_stopping=True, **TINY)
+    with pytest.raises(ValueError, match="early_stopping=True needs held-out rows.*0.05 of 40"):
+        clf.fit(TITLES, LABELS)
+    with pytest.raises(ValueError, match="early_stopping=True needs held-out rows"):
+        clf.set_params(validation_fraction=0.0).fit(TITLES * 50, LABELS * 50)
+
+
+def test_early_stopping_watches_the_rows_of_the_fusion():
+    clf = InceptionXMLClassifier(early_stopping=True, validation_fraction=0.5, **TINY)
+    clf.fit(TITLES * 3, LABELS * 3)
+    assert clf.n_samples_fit_ == 120
+    assert [sum(b["train_batch_size"] for b in e["batches"]) for e in clf.net_.history] == [60, 60]
+    assert clf.history_["valid_ndcg@5"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("head", ["ova", "sync"])
+def test_given_rows_replace_the_held_out_ones(head):
+    params = TINY | {"head": head, "n_clusters": 2, "max_epochs": 1, "validation_fraction": 0.5}
+    given = (TITLES, LABELS)
+    clf = InceptionXMLClassifier(**params)
+    clf.fit(TITLES * 3, LABELS * 3, validation_data=given)
+    assert sum(b["train_batch_size"] for b in clf.net_.history[0]["batches"]) == 120
+    assert clf.neighbours_.X_.shape[0] == 120
+    start = Fusion(clf.fusion_.log_counts, lexical=True)
+    assert not np.allclose(clf.fusion_.coef_, start.coef_)  # fitted on the given rows
+    assert (clf.shortlist_recall_ is None) == (head == "ova")
+    # neither weights nor counts come from the given rows
+    alone = InceptionXMLClassifier(**params | {"validation_fraction": 0.0})
+    alone.fit(TITLES * 3, LABELS * 3)
+    assert alone.loss_curve_ == clf.loss_curve_
+    np.testing.assert_array_equal(alone.fusion_.log_counts, clf.fusion_.log_counts)
+    np.testing.assert_array_equal(alone.label_counts_, clf.label_counts_)
+
+
+def test_given_rows_may_hold_labels_and_words_that_training_lacks():
+    given = (["green boat", "red kite"], [["green", "boat"], ["kite", "none"]])
+    clf = InceptionXMLClassifier(early_stopping=True, **TINY)
+    clf.fit(TITLES, LABELS, validation_data=given)
+    assert "green" not in clf.classes_ and 0 < clf.best_score_ <= 1
+
+
+def test_given_rows_of_a_matrix_and_an_indicator():
+    X = np.random.default_rng(0).random((60, 12)).astype(np.float32)
+    Y = np.eye(60, 5, dtype=np.int64) + np.eye(60, 5, k=-10, dtype=np.int64)
+    clf = InceptionXMLClassifier(early_stopping=True, **TINY | {"max_epochs": 1})
+    clf.fit(X, Y, validation_data=(X[:20], Y[:20]))
+    assert clf.best_epoch_ == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (TITLES, TypeError, "validation_data must be a pair"),
+        ({"X": TITLES, "y": LABELS}, TypeError, "validation_data must be a pair.*dict"),
+        ((TITLES, LABELS, None), TypeError, "pair.*list of 3|pair.*tuple of 3"),
+        ((TITLES[:3], LABELS[:2]), ValueError, "validation_data: "),
+        ((np.zeros((2, 3)), LABELS[:2]), (ValueError, TypeError), "validation_data: "),
+        (([], []), ValueError, "validation_data: "),
+        ((TITLES[:2], np.zeros((2, 9), dtype=int)), ValueError, "validation_data: "),
+    ],
+)
+def test_validation_data_that_do_not_fit_are_named(given, error, message):
+    with pytest.raises(error, match=message):
+        InceptionXMLClassifier(**TINY).fit(TITLES, LABELS, validation_data=given)
+
+
+def test_a_history_has_one_row_for_every_epoch():
+    clf = InceptionXMLClassifier(**TINY).fit(TITLES, LABELS)
+    history = clf.history_
+    assert history["epoch"].tolist() == [1, 2]
+    assert history["train_loss"].tolist() == clf.loss_curve_ == clf.net_.history[:, "train_loss"]
+    np.testing.assert_allclose(history["duration"], clf.net_.history[:, "dur"])
+    np.testing.assert_allclose(history["rows_per_second"] * history["duration"], 40)
+
+
+def test_the_best_epoch_is_the_first_of_equals():
+    epochs = [{"epoch": i + 1, QUALITY: q} for i, q in enumerate([0.1, 0.3, 0.3, 0.2])]
+    assert best_epoch(epochs) == (2, 0.3)
+    assert best_epoch([{"epoch": 1}]) is None

@@ -153,6 +153,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         calibration=optional(_check_calibration),
         feature_names=_FLAG,
         loss_curve=list_of(optional(real(-math.inf, math.inf)), 1, 1 << 20),
+        training=optional(_TRAINING),
         n_samples=_SIZE,
         shortlist_recall=optional(real(0, 1)),
     )
@@ -205,6 +206,14 @@ _LABELS = object_of(
     dtype=string("u?int(8|16|32|64)"),
     classes_dtype=string(r"object|[<>]U\d{1,6}|[<>|][iuf][1248]|\|b1"),
     classes=one_of("range", "strings", "numbers"),
+)
+_COLUMN = list_of(optional(real(0, math.inf)), 1, 1 << 20)
+_TRAINING = object_of(
+    duration=_COLUMN,
+    rows_per_second=_COLUMN,
+    quality=optional(_COLUMN),
+    best_epoch=optional(whole(1, 1 << 20)),
+    best_score=optional(real(0, 1)),
 )
 _FUSION = object_of(
     coef=list_of(real(-1e9, 1e9), FUSION_FEATURES[1], Fusion.N_FEATURES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 
 from sk_inceptionxml import __version__
 from sk_inceptionxml.fusion import Fusion
+from sk_inceptionxml.history import QUALITY
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.network import InceptionXMLNetwork
@@ -49,9 +51,25 @@ def describe(estimator: InceptionXMLClassifier, memory: Arrays) -> dict[str, Any
         "fusion": _describe_fusion(estimator.fusion_, memory),
         "calibration": estimator.calibration_.to_dict(),
         "feature_names": names is not None,
-        "loss_curve": [float(x) if math.isfinite(x) else None for x in estimator.loss_curve_],
+        "loss_curve": _column(estimator.loss_curve_),
+        "training": _describe_training(estimator),
         "n_samples": int(estimator.n_samples_fit_),
         "shortlist_recall": None if recall is None else float(recall),
+    }
+
+
+def _column(values: Iterable[float]) -> list[float | None]:
+    return [float(x) if math.isfinite(x) else None for x in values]
+
+
+def _describe_training(estimator: InceptionXMLClassifier) -> dict[str, Any]:
+    history = estimator.history_
+    return {
+        "duration": _column(history["duration"]),
+        "rows_per_second": _column(history["rows_per_second"]),
+        "quality": _column(history[QUALITY]) if QUALITY in history else None,
+        "best_epoch": estimator.best_epoch_,
+        "best_score": estimator.best_score_,
     }
 
 

@@ -9,7 +9,7 @@ MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.safeten
 FILES = (MANIFEST, WEIGHTS, MEMORY)
 
 # what a version added to the manifest, with the value that gives the behaviour before it
-ADDED = {2: {"calibration": None}}
+ADDED = {2: {"calibration": None, "training": None}}
 
 FUSION_FEATURES = {1: 7}  # of an older version; those added later have weight 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 import torch
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
@@ -18,6 +19,7 @@ from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.encoder import InceptionEncoder
 from sk_inceptionxml.fusion import Fusion
 from sk_inceptionxml.heads import OneVsAllHead
+from sk_inceptionxml.history import QUALITY
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
@@ -197,8 +199,30 @@ def _restore(
     estimator.head_ = "ova" if n["sync"] is None else "sync"
     estimator.loss_curve_ = [math.nan if x is None else x for x in manifest["loss_curve"]]
     estimator.n_iter_ = len(estimator.loss_curve_)
+    _read_training(estimator, manifest["training"])
     estimator.n_samples_fit_ = manifest["n_samples"]
     estimator.shortlist_recall_ = manifest["shortlist_recall"]
+
+
+def _read_training(estimator: InceptionXMLClassifier, state: dict[str, Any] | None) -> None:
+    """Set the learning history; an old model has only the losses of it."""
+    n = estimator.n_iter_
+    if state is None:
+        unknown = [None] * n
+        state = {"duration": unknown, "rows_per_second": unknown, "quality": None}
+        state |= {"best_epoch": None, "best_score": None}
+    columns: dict[str, Any] = {"epoch": range(1, n + 1), "train_loss": estimator.loss_curve_}
+    names = {"duration": "duration", "rows_per_second": "rows_per_second", "quality": QUALITY}
+    for key, name in names.items():
+        if state[key] is not None:
+            if len(state[key]) != n:
+                fail(f"training.{key} has {len(state[key])} entries instead of {n}.")
+            columns[name] = [math.nan if x is None else x for x in state[key]]
+    best, score = state["best_epoch"], state["best_score"]
+    if (best is None) != (score is None) or (best or 0) > n:
+        fail(f"training.best_epoch does not fit {n} epochs.")
+    estimator.history_ = pd.DataFrame(columns)
+    estimator.best_epoch_, estimator.best_score_ = best, score
 
 
 def _read_vectorizer(state: dict[str, Any], arrays: ArrayFile, n_features: int) -> TokenVectorizer:

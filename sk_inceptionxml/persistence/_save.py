@@ -59,7 +59,7 @@ def save(estimator: InceptionXMLClassifier, directory: str | os.PathLike[str]) -
     try:
         for name, content in arrays.items():
             save_file({key: np.asarray(a, order="C") for key, a in content.items()}, work / name)
-            manifest["files"][name] = _fingerprint(work / name)
+            manifest["files"][name] = fingerprint(work / name)
         manifest["manifest_sha256"] = manifest_digest(manifest)
         text = json.dumps(manifest, indent=1, allow_nan=False).encode("ascii") + b"\n"
         if len(text) > MAX_MANIFEST:
@@ -71,7 +71,7 @@ def save(estimator: InceptionXMLClassifier, directory: str | os.PathLike[str]) -
             check_manifest(parse_json(text))
         (work / MANIFEST).write_bytes(text)
         for path in (*(work / name for name in FILES), work):
-            _sync_to_disk(path)
+            sync_to_disk(path)
         _move_into_place(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -110,13 +110,13 @@ def _is_model(target: Path, names: set[str]) -> bool:
         return False
 
 
-def _fingerprint(path: Path) -> dict[str, Any]:
+def fingerprint(path: Path) -> dict[str, Any]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
     return {"sha256": digest.hexdigest(), "size": path.stat().st_size}
 
 
-def _sync_to_disk(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     with suppress(OSError):  # Windows opens no directories, some file systems sync none
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -137,6 +137,6 @@ def _move_into_place(work: Path, target: Path) -> None:
         if aside is not None:
             os.rename(aside, target)
         raise
-    _sync_to_disk(target.parent)
+    sync_to_disk(target.parent)
     if aside is not None:
         shutil.rmtree(aside, ignore_errors=True)
