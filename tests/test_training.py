@@ -87,7 +87,7 @@ def test_unknown_preset_is_named():
 
 def test_early_stopping_without_rows_to_watch_is_refused_before_training():
     clf = InceptionXMLClassifier(early_stopping=True, **TINY)
-    with pytest.raises(ValueError, match="early_stopping=True needs held-out rows.*0.05 of 40"):
+    with pytest.raises(ValueError, match="early_stopping=True needs held-out rows.*0.1 of 40"):
         clf.fit(TITLES, LABELS)
     with pytest.raises(ValueError, match="early_stopping=True needs held-out rows"):
         clf.set_params(validation_fraction=0.0).fit(TITLES * 50, LABELS * 50)
