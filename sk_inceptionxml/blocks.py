@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 STRIDE = 4
 
@@ -25,13 +26,33 @@ def block_taps(weight: Tensor) -> Tensor:
 
 def wrap(x: Tensor, first: int, length: int, dim: int) -> Tensor:
     """Positions ``first``, ``first + 1``, ... of a circular axis."""
-    size = x.shape[dim]
-    pieces, start = [], first % size
-    while length > 0:
-        n = min(size - start, length)
-        pieces.append(x.narrow(dim, start, n))
-        start, length = 0, length - n
-    return torch.cat(pieces, dim=dim) if len(pieces) > 1 else pieces[0]
+    wrapped: Tensor = _Wrap.apply(x, first, length, dim)
+    return wrapped
+
+
+class _Wrap(torch.autograd.Function):
+    """Written out because autograd would fill a buffer of zeros for every piece."""
+
+    @staticmethod
+    def forward(ctx, x, first, length, dim):  # type: ignore[no-untyped-def]
+        size = x.shape[dim]
+        pieces, start = [], first % size
+        while length > 0:
+            n = min(size - start, length)
+            pieces.append((start, n))
+            start, length = 0, length - n
+        ctx.pieces, ctx.dim = pieces, dim
+        ctx.like = torch.empty_like(x, device="meta")  # its strides: they suit what comes before
+        return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        grad_x = torch.zeros_like(ctx.like, device=grad.device)
+        parts = grad.split([n for _, n in ctx.pieces], dim=ctx.dim)
+        for piece, part in zip(ctx.pieces, parts, strict=True):
+            grad_x.narrow(ctx.dim, *piece).add_(part)
+        return grad_x, None, None, None
 
 
 def circular_blocks(x: Tensor, n: int) -> Tensor:

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 POINTS = (1.0, 0.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # and infinity: the most exact eight
 N_POINTS = len(POINTS) + 1
-ROWS = 32  # texts computed at once on a processor: what belongs to them stays in its cache
+ROWS = 64  # texts computed at once on a processor: what belongs to them stays in its cache
 
 
 class _Scheme(NamedTuple):
@@ -102,7 +102,7 @@ def convolve(x: Tensor, filters: Tensor, bias: Tensor, n_taps: int, length: int)
         out = _MinimalFiltering.apply(x, filters, bias, n_taps)
     else:
         out = _minimal_filtering(x, filters, bias, n_taps)
-    return out[:length]
+    return out if len(out) == length else out[:length]
 
 
 def _tiles(x: Tensor, step: int, size: int, first: int = 0) -> Tensor:

@@ -1,8 +1,9 @@
 """The InceptionXML encoder: embedded words in, one feature vector a text out.
 
-Everything is computed on the longest text of the batch instead of on ``max_len`` slots, and with
-the embedding axis before the channel axis, so that every convolution is one dense matrix product.
-Both leave the function unchanged: padding rows are zero and stay zero through both attentions.
+Everything is computed on the longest text of the batch instead of on ``max_len`` slots, both
+attentions as one small matrix a text, and the convolutions by minimal filtering over blocks of the
+stride. All of it leaves the function unchanged: padding rows are zero and stay zero through both
+attentions, which multiply the words from the left.
 """
 
 from __future__ import annotations

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sk_inceptionxml.blocks import STRIDE, blocks, project, wrap
 from sk_inceptionxml.convolution import ROWS
+
+gelu_ = torch.ops.aten.gelu_  # in place: a fresh buffer would push others out of the cache
 
 
 def scale_and_shift(norm: torch.nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
@@ -61,9 +62,9 @@ class FoldedConvolutions:
         n = self.branches.n_inputs
         wrapped = wrap(x, self.branches.first, n * STRIDE, dim=2)
         h = project(wrapped, mix, self.project, self.project_bias)
-        h = F.gelu(h.view(len(x), n, -1).transpose(0, 1).contiguous())
-        h = self.branches.convolve(h, self.branch_filters, self.branch_bias)
-        h = blocks(F.gelu(h), self.second.n_inputs)
-        h = F.gelu(self.second.convolve(h, self.second_filters, self.second_bias))
+        h = gelu_(h.view(len(x), n, -1).transpose(0, 1).contiguous())
+        h = gelu_(self.branches.convolve(h, self.branch_filters, self.branch_bias))
+        h = blocks(h, self.second.n_inputs)
+        h = gelu_(self.second.convolve(h, self.second_filters, self.second_bias))
         h = torch.addcmul(self.shift, h, self.scale)
         return h.permute(1, 2, 0).reshape(len(x), -1)
