@@ -26,21 +26,23 @@ def block_taps(weight: Tensor) -> Tensor:
 
 def wrap(x: Tensor, first: int, length: int, dim: int) -> Tensor:
     """Positions ``first``, ``first + 1``, ... of a circular axis."""
-    wrapped: Tensor = _Wrap.apply(x, first, length, dim)
-    return wrapped
+    size = x.shape[dim]
+    pieces, start = [], first % size
+    while length > 0:
+        n = min(size - start, length)
+        pieces.append((start, n))
+        start, length = 0, length - n
+    if torch.is_grad_enabled():
+        wrapped: Tensor = _Pieces.apply(x, pieces, dim)
+        return wrapped
+    return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
 
 
-class _Wrap(torch.autograd.Function):
+class _Pieces(torch.autograd.Function):
     """Written out because autograd would fill a buffer of zeros for every piece."""
 
     @staticmethod
-    def forward(ctx, x, first, length, dim):  # type: ignore[no-untyped-def]
-        size = x.shape[dim]
-        pieces, start = [], first % size
-        while length > 0:
-            n = min(size - start, length)
-            pieces.append((start, n))
-            start, length = 0, length - n
+    def forward(ctx, x, pieces, dim):  # type: ignore[no-untyped-def]
         ctx.pieces, ctx.dim = pieces, dim
         ctx.like = torch.empty_like(x, device="meta")  # its strides: they suit what comes before
         return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
@@ -52,7 +54,7 @@ class _Wrap(torch.autograd.Function):
         parts = grad.split([n for _, n in ctx.pieces], dim=ctx.dim)
         for piece, part in zip(ctx.pieces, parts, strict=True):
             grad_x.narrow(ctx.dim, *piece).add_(part)
-        return grad_x, None, None, None
+        return grad_x, None, None
 
 
 def circular_blocks(x: Tensor, n: int) -> Tensor:
