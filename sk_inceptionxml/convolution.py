@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 POINTS = (1.0, 0.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # and infinity: the most exact eight
 N_POINTS = len(POINTS) + 1
-ROWS = 64  # texts computed at once on a processor: what belongs to them stays in its cache
+ROWS = 128  # texts computed at once on a processor, so that what belongs to them stays in its cache
 
 
 class _Scheme(NamedTuple):
