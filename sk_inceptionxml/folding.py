@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-ROWS = 64  # texts computed at once: their intermediate values stay in the processor's cache
+from sk_inceptionxml.blocks import STRIDE, blocks, project, wrap
+from sk_inceptionxml.convolution import ROWS
+
+gelu_ = torch.ops.aten.gelu_  # in place: a fresh buffer would push others out of the cache
 
 
 def scale_and_shift(norm: torch.nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
@@ -28,7 +30,7 @@ def fold(weight: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class FoldedConvolutions:
-    """Everything after the attentions, for inference on blocked convolutions.
+    """Everything after the attentions, for inference.
 
     Parameters
     ----------
@@ -39,25 +41,30 @@ class FoldedConvolutions:
     @torch.no_grad()
     def __init__(self, encoder: Any) -> None:
         self.branches, self.second = encoder.branches, encoder.second
-        self.project = encoder.project.t().contiguous()
+        self.project = encoder.project.clone()
         self.project_bias = encoder.project_bias.clone()
         affine = scale_and_shift(encoder.project_norm.norm)
         folded = [fold(w, *affine) for w in self.branches.weights]
-        self.branch_weights = [weight for weight, _ in folded]
+        self.branch_filters = self.branches.block_filters([weight for weight, _ in folded])
         self.branch_bias = self.branches.bias + torch.cat([bias for _, bias in folded])
         affine = scale_and_shift(encoder.branch_norm.norm)
-        self.second_weight, bias = fold(self.second.weight, *affine)
+        weight, bias = fold(self.second.weight, *affine)
+        self.second_filters = self.second.block_filters(weight)
         self.second_bias = self.second.bias + bias
         self.scale, self.shift = scale_and_shift(encoder.second_norm.norm)
 
-    def __call__(self, enhanced: Tensor) -> Tensor:
-        """Features (B, n_features) of enhanced words (B, S, E)."""
-        parts = [self._features(part) for part in enhanced.split(ROWS)]
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+    def __call__(self, x: Tensor, mix: Tensor) -> Tensor:
+        """Features (B, n_features) of words (B, S, E) that ``mix`` (B, S, S) enhances."""
+        pairs = zip(x.split(ROWS), mix.split(ROWS), strict=True)
+        return torch.cat([self._features(*pair) for pair in pairs])
 
-    def _features(self, x: Tensor) -> Tensor:
-        h = F.gelu(torch.matmul(x.transpose(1, 2), self.project[: x.shape[1]]) + self.project_bias)
-        h = F.gelu(self.branches.convolve(h, self.branch_weights, self.branch_bias))
-        h = F.gelu(self.second.convolve(h, self.second_weight, self.second_bias))
+    def _features(self, x: Tensor, mix: Tensor) -> Tensor:
+        n = self.branches.n_inputs
+        wrapped = wrap(x, self.branches.first, n * STRIDE, dim=2)
+        h = project(wrapped, mix, self.project, self.project_bias)
+        h = gelu_(h.view(len(x), n, -1).transpose(0, 1).contiguous())
+        h = gelu_(self.branches.convolve(h, self.branch_filters, self.branch_bias))
+        h = blocks(h, self.second.n_inputs)
+        h = gelu_(self.second.convolve(h, self.second_filters, self.second_bias))
         h = torch.addcmul(self.shift, h, self.scale)
-        return h.transpose(1, 2).reshape(len(h), -1)
+        return h.permute(1, 2, 0).reshape(len(x), -1)

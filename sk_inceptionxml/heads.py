@@ -22,19 +22,24 @@ class _OneVsAllLoss(torch.autograd.Function):
 
     The gradient of the logits is ``sigmoid(z) - y`` (Renee, MLSys 2023, calls it skip-loss): no
     (B, L) target and no autograd graph over (B, L); logits exist one chunk of labels at a time.
+    The second output are the ``k`` labels of the largest logits.
     """
 
     @staticmethod
-    def forward(ctx, h, weight, bias, rows, columns, row_weight, mask):  # type: ignore[no-untyped-def]
+    def forward(ctx, h, weight, bias, rows, columns, row_weight, mask, k):  # type: ignore[no-untyped-def]
         n, n_labels = len(h), len(weight)
         step = max(1, LABEL_CHUNK // n)
         loss = h.new_zeros(())
         grad_h = torch.zeros_like(h)
         grad_w = torch.empty_like(weight)
         grad_b = torch.empty_like(bias)
+        best = []
         for start in range(0, n_labels, step):
             stop = min(start + step, n_labels)
             z = torch.addmm(bias[start:stop], h, weight[start:stop].t())
+            if k:
+                value, label = z.topk(min(k, stop - start), dim=1)
+                best.append((value, label + start))
             if step < n_labels:
                 inside = (columns >= start) & (columns < stop)
                 r, c = rows[inside], columns[inside] - start
@@ -53,12 +58,21 @@ class _OneVsAllLoss(torch.autograd.Function):
             torch.mm(g.t(), h, out=grad_w[start:stop])
             torch.sum(g, 0, out=grad_b[start:stop])
         ctx.save_for_backward(grad_h, grad_w, grad_b)
-        return loss
+        labels = _largest(best, k) if k else rows.new_empty(n, 0)
+        ctx.mark_non_differentiable(labels)
+        return loss, labels
 
     @staticmethod
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+    def backward(ctx, grad, _):  # type: ignore[no-untyped-def]
         grad_h, grad_w, grad_b = ctx.saved_tensors
-        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), None, None, None, None
+        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 5
+
+
+def _largest(chunks: list[tuple[Tensor, Tensor]], k: int) -> Tensor:
+    """Labels (B, k) of the largest values, from the largest of each chunk."""
+    values, labels = (torch.cat(part, dim=1) for part in zip(*chunks, strict=True))
+    place = values.topk(min(k, values.shape[1]), dim=1).indices
+    return labels.gather(1, place)
 
 
 def one_vs_all_loss(
@@ -84,8 +98,22 @@ def one_vs_all_loss(
     mask : Tensor of shape (B, M), bool, optional
         Entries that take part; every positive must be one of them.
     """
-    loss: Tensor = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, mask)
+    loss, _ = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, mask, 0)
     return loss
+
+
+def one_vs_all_loss_and_best(
+    h: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    row_weight: Tensor,
+    k: int,
+) -> tuple[Tensor, Tensor]:
+    """``one_vs_all_loss`` and, from the same logits, the k best labels of each row (B, k)."""
+    loss, best = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, None, k)
+    return loss, best
 
 
 class SkipPool(nn.Module):

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sk_inceptionxml.encoder import Dropout, SpectralLinear
-from sk_inceptionxml.heads import SkipPool, one_vs_all_loss, prior_logit
+from sk_inceptionxml.heads import SkipPool, one_vs_all_loss, one_vs_all_loss_and_best, prior_logit
 
 GATHER_BUDGET = 1 << 22  # floats of label vectors gathered at once in prediction (16 MB)
 
@@ -160,26 +160,24 @@ class SyncHead(nn.Module):
         n_clusters = len(self.meta_weight)
         pairs = torch.unique(rows * n_clusters + self.cluster_of[columns])
         true_rows, true_clusters = pairs // n_clusters, pairs % n_clusters
-        meta_loss = one_vs_all_loss(
-            r, self.meta_weight, self.meta_bias, true_rows, true_clusters, row_weight
+        meta = (r, self.meta_weight, self.meta_bias)
+        meta_loss, best = one_vs_all_loss_and_best(
+            *meta, true_rows, true_clusters, row_weight, k=min(self.beam_size, n_clusters)
         )
-        with torch.no_grad():
-            own = self._shortlist(r.detach(), true_rows, true_clusters)
+        own = self._shortlist(best, true_rows, true_clusters)
         extreme_loss = self._extreme_loss(
             h.detach() if self.detached else h, own, rows, columns, row_weight
         )
         return extreme_loss + self.meta_loss_weight * meta_loss
 
-    def _shortlist(self, r: Tensor, true_rows: Tensor, true_clusters: Tensor) -> Tensor:
+    def _shortlist(self, best: Tensor, true_rows: Tensor, true_clusters: Tensor) -> Tensor:
         """Pairs row * n_clusters + cluster of the shortlists, sorted and distinct.
 
-        The best ``beam_size`` clusters of each row and, under teacher forcing, its true ones.
+        The best clusters (B, beam_size) of each row and, under teacher forcing, its true ones.
         """
         n_clusters = len(self.meta_weight)
-        z = torch.addmm(self.meta_bias, r, self.meta_weight.t())
-        top = z.topk(min(self.beam_size, n_clusters), dim=1).indices
-        base = torch.arange(len(r), device=r.device)[:, None] * n_clusters
-        own = (base + top).flatten()
+        base = torch.arange(len(best), device=best.device)[:, None] * n_clusters
+        own = (base + best).flatten()
         if self.teacher_forcing:
             own = torch.cat([own, true_rows * n_clusters + true_clusters])
         return torch.unique(own)

@@ -39,6 +39,25 @@ def test_loss_equals_binary_cross_entropy(chunk, masked, monkeypatch):
         torch.testing.assert_close(a, e)
 
 
+@pytest.mark.parametrize("chunk", [1 << 24, 40])
+@pytest.mark.parametrize("k", [1, 5, 23])
+def test_best_labels_come_with_the_same_loss_and_gradients(chunk, k, monkeypatch):
+    monkeypatch.setattr(heads, "LABEL_CHUNK", chunk)  # 40 is six labels a chunk
+    g = torch.Generator().manual_seed(0)
+    parts = [
+        torch.randn(*shape, generator=g, requires_grad=True) for shape in [(6, 5), (23, 5), (23,)]
+    ]
+    rows, columns = torch.tensor([0, 3, 5]), torch.tensor([22, 0, 7])
+    row_weight = torch.rand(6, generator=g)
+    loss, best = heads.one_vs_all_loss_and_best(*parts, rows, columns, row_weight, k)
+    alone = heads.one_vs_all_loss(*parts, rows, columns, row_weight)
+    assert torch.equal(loss, alone)
+    pairs = zip(torch.autograd.grad(loss, parts), torch.autograd.grad(alone, parts), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    h, w, b = parts
+    assert torch.equal(best, torch.addmm(b, h, w.t()).topk(k, dim=1).indices)
+
+
 def test_bias_starts_at_the_logit_of_the_frequency():
     p = torch.sigmoid(heads.prior_logit(torch.tensor([0, 10, 999]), 1000))
     assert p.tolist() == pytest.approx([0.5 / 1001, 10.5 / 1001, 0.99], rel=1e-4)

@@ -34,6 +34,7 @@ FLOORS = [
         "presets",
         "vectorize",
     ],
+    ["blocks", "convolution"],
     ["folding", "model_selection", "optimizers", "row_order"],
     ["encoder"],
     ["heads"],

@@ -1,0 +1,83 @@
+"""Layouts of the encoder: positions on a circular axis, and blocks of four of them.
+
+A convolution of stride 4 over positions is one of stride 1 over blocks of four positions. Blocks
+come first and texts second, so that a shift by a block is a shift of the first axis.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+STRIDE = 4
+
+
+def block_taps(weight: Tensor) -> Tensor:
+    """(F_out, F_in, 4 * blocks) filters as (blocks, 4 * F_in, F_out): one tap a block."""
+    f_out, f_in, k = weight.shape
+    return (
+        weight.view(f_out, f_in, k // STRIDE, STRIDE)
+        .permute(2, 3, 1, 0)
+        .reshape(k // STRIDE, STRIDE * f_in, f_out)
+    )
+
+
+def wrap(x: Tensor, first: int, length: int, dim: int) -> Tensor:
+    """Positions ``first``, ``first + 1``, ... of a circular axis."""
+    size = x.shape[dim]
+    pieces, start = [], first % size
+    while length > 0:
+        n = min(size - start, length)
+        pieces.append((start, n))
+        start, length = 0, length - n
+    if torch.is_grad_enabled():
+        wrapped: Tensor = _Pieces.apply(x, pieces, dim)
+        return wrapped
+    return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
+
+
+class _Pieces(torch.autograd.Function):
+    """Written out because autograd would fill a buffer of zeros for every piece."""
+
+    @staticmethod
+    def forward(ctx, x, pieces, dim):  # type: ignore[no-untyped-def]
+        ctx.pieces, ctx.dim = pieces, dim
+        ctx.like = torch.empty_like(x, device="meta")  # its strides: they suit what comes before
+        return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        grad_x = torch.zeros_like(ctx.like, device=grad.device)
+        parts = grad.split([n for _, n in ctx.pieces], dim=ctx.dim)
+        for piece, part in zip(ctx.pieces, parts, strict=True):
+            grad_x.narrow(ctx.dim, *piece).add_(part)
+        return grad_x, None, None
+
+
+def circular_blocks(x: Tensor, n: int) -> Tensor:
+    """Positions (B, E, F) as n blocks of four (n, B, 4 F), starting again where they end."""
+    b, e, f = x.shape
+    if e % STRIDE == 0:
+        return wrap(x.view(b, e // STRIDE, STRIDE * f).transpose(0, 1), 0, n, dim=0)
+    blocks = wrap(x, 0, n * STRIDE, dim=1).reshape(b, n, STRIDE * f)
+    return blocks.transpose(0, 1).contiguous()
+
+
+def blocks(x: Tensor, n: int) -> Tensor:
+    """Positions (T, B, C) as n blocks of four (n, B, 4 C); zeros follow the last position."""
+    t, b, c = x.shape
+    if t < n * STRIDE:
+        x = F.pad(x, (0, 0, 0, 0, 0, n * STRIDE - t))
+    grouped = x[: n * STRIDE].view(n, STRIDE, b, c)
+    return grouped.transpose(1, 2).reshape(n, b, STRIDE * c)
+
+
+def project(x: Tensor, mix: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Filters (B, E, F) of words (B, S, E) that ``mix`` (B, S, S) enhances, bias included."""
+    b, s, _ = x.shape
+    combined = torch.matmul(mix.transpose(1, 2), weight[:, :s].t())
+    combined = torch.cat([combined, bias.expand(b, 1, -1)], dim=1)
+    return F.pad(x, (0, 0, 0, 1), value=1.0).transpose(1, 2) @ combined

@@ -1,0 +1,56 @@
+"""Layouts: circular axes and blocks of four positions."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sk_inceptionxml.blocks import STRIDE, block_taps, blocks, circular_blocks, project, wrap
+
+
+@pytest.mark.parametrize(("first", "length"), [(0, 7), (0, 3), (-2, 7), (5, 9), (-6, 23), (3, 2)])
+def test_wrap_reads_a_circular_axis(first, length):
+    x = torch.randn(2, 7, 3, dtype=torch.float64, requires_grad=True)
+    index = torch.arange(first, first + length) % 7
+    assert torch.equal(wrap(x, first, length, dim=1), x[:, index])
+    assert torch.autograd.gradcheck(lambda v: wrap(v, first, length, dim=1), x)
+
+
+def test_wrap_takes_inputs_that_share_memory():
+    x = torch.randn(1, 7, 3, dtype=torch.float64, requires_grad=True)
+    wrap(x.expand(4, 7, 3), -2, 9, dim=1).sum().backward()
+    counts = torch.bincount(torch.arange(-2, 7) % 7)
+    assert torch.equal(x.grad, 4.0 * counts[None, :, None].expand(1, 7, 3))
+
+
+@pytest.mark.parametrize("e", [8, 10, 3])
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_circular_blocks_start_again_where_the_positions_end(e, n):
+    x = torch.randn(2, e, 3)
+    out = circular_blocks(x, n)
+    assert out.is_contiguous()
+    index = torch.arange(n * STRIDE) % e
+    assert torch.equal(out.transpose(0, 1).reshape(2, n * STRIDE, 3), x[:, index])
+
+
+@pytest.mark.parametrize("t", [5, 8, 11])
+def test_blocks_are_followed_by_zeros(t):
+    x = torch.randn(t, 2, 3)
+    positions = blocks(x, 2).view(2, 2, STRIDE, 3).transpose(1, 2).reshape(8, 2, 3)
+    assert torch.equal(positions[: min(t, 8)], x[:8])
+    assert not positions[t:].any()
+
+
+def test_a_product_with_block_taps_is_a_strided_convolution():
+    x, weight = torch.randn(12, 2, 3).double(), torch.randn(5, 3, 8).double()
+    taps, b = block_taps(weight), blocks(x, 3)
+    out = b[:-1] @ taps[0] + b[1:] @ taps[1]
+    expected = torch.nn.functional.conv1d(x.permute(1, 2, 0), weight, stride=STRIDE)
+    torch.testing.assert_close(out.permute(1, 2, 0), expected)
+
+
+def test_projection_enhances_and_adds_the_bias():
+    x, mix = torch.randn(2, 3, 7).double(), torch.randn(2, 3, 3).double()
+    weight, bias = torch.randn(4, 5).double(), torch.randn(4).double()
+    expected = (mix @ x).transpose(1, 2) @ weight[:, :3].t() + bias
+    torch.testing.assert_close(project(x, mix, weight, bias), expected)

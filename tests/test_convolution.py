@@ -1,0 +1,77 @@
+"""Minimal filtering equals the direct convolution, forward and gradients, at every length."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sk_inceptionxml import convolution
+
+SIZES = [(1, 5), (2, 7), (2, 30), (3, 11), (4, 1), (4, 5), (4, 15), (4, 17), (5, 12), (6, 20)]
+
+
+def make_problem(n_taps, length, dtype, rows=5, n_in=6, n_out=3):
+    g = torch.Generator().manual_seed(n_taps * 100 + length)
+    x = torch.randn(
+        convolution.n_inputs(n_taps, length), rows, n_in, generator=g, dtype=dtype
+    ).requires_grad_()
+    weight = torch.randn(n_taps, n_in, n_out, generator=g, dtype=dtype).requires_grad_()
+    bias = torch.randn(n_out, generator=g, dtype=dtype).requires_grad_()
+    return x, weight, bias
+
+
+def minimal(x, weight, bias, length):
+    filters = convolution.filters(weight, length)
+    return convolution.convolve(x, filters, bias, len(weight), length)
+
+
+def direct(x, weight, bias, length):
+    return bias + sum(x[j : j + length] @ w for j, w in enumerate(weight))
+
+
+def relative(a, b):
+    return float((a - b).detach().abs().max() / b.detach().abs().max())
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize(("n_taps", "length"), SIZES)
+def test_equals_the_direct_convolution(n_taps, length, dtype, bound, monkeypatch):
+    monkeypatch.setattr(convolution, "ROWS", 2)  # several chunks, the last one smaller
+    problem = make_problem(n_taps, length, dtype)
+    out, expected = minimal(*problem, length), direct(*problem, length)
+    assert out.shape == (length, 5, 3)
+    assert relative(out, expected) < bound
+    direction = torch.randn(expected.shape, dtype=dtype, generator=torch.Generator().manual_seed(1))
+    grads = torch.autograd.grad((out * direction).sum(), problem)
+    expected_grads = torch.autograd.grad((expected * direction).sum(), problem)
+    for a, b in zip(grads, expected_grads, strict=True):
+        # inputs past the last window get an exact zero
+        assert relative(a, b) < bound
+
+
+def test_takes_fewer_products_where_it_is_used():
+    for n_taps, length in SIZES:
+        filters = convolution.filters(torch.ones(n_taps, 1, 1), length)
+        tiles = -(-length // convolution.n_outputs(n_taps)) if len(filters) != n_taps else length
+        assert len(filters) * tiles <= n_taps * length
+    assert convolution.pays(4, 75)
+    assert convolution.pays(4, 15)
+    assert not convolution.pays(1, 75)
+
+
+def test_without_gradients_the_result_is_the_same_and_can_be_used_in_training_later():
+    convolution._scheme.cache_clear()
+    problem = make_problem(4, 15, torch.float32)
+    with torch.inference_mode():
+        inferred = minimal(*problem, 15)
+    trained = minimal(*problem, 15)  # the matrices were made in inference mode
+    trained.sum().backward()
+    assert torch.equal(inferred, trained)
+    assert problem[0].grad.isfinite().all()
+
+
+def test_inputs_are_left_as_they_are():
+    x, weight, bias = make_problem(4, 15, torch.float32)
+    before = [t.detach().clone() for t in (x, weight, bias)]
+    minimal(x, weight, bias, 15).sum().backward()
+    assert all(torch.equal(a, b) for a, b in zip(before, (x, weight, bias), strict=True))
