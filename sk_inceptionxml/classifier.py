@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sk_inceptionxml import persistence, training
+from sk_inceptionxml import incremental, persistence, training
 from sk_inceptionxml.fusion import Fusion, hits, recall
 from sk_inceptionxml.inference import choose_cluster_weight
-from sk_inceptionxml.labels import LabelSpace
+from sk_inceptionxml.labels import LabelSpace, same_labels
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS
@@ -26,7 +27,9 @@ from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_te
 MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
 
 
-class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
+class InceptionXMLClassifier(
+    LabelRanker, incremental.IncrementalLearner, ClassifierMixin, BaseEstimator
+):
     """Extreme multi-label classifier of short texts.
 
     A light convolutional encoder (InceptionXML) scores labels one-vs-all, or, from 20,000
@@ -112,7 +115,9 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     calibrate : {"auto", "isotonic", "sigmoid"} or None, default="auto"
         Map of the fused probabilities, fitted on the held-out rows; never changes the ranking.
     warm_start : bool, default=False
-        ``fit`` continues from the fitted network where the words and labels are the same.
+        ``fit`` continues from the network of the last fit, and holds the same share of the rows
+        out. The words and labels of the data must be the same. For new rows and labels, see
+        ``partial_fit``.
     checkpoint_dir : path or None, default=None
         Directory in which training saves its state after every epoch. A later ``fit`` on the
         same data continues from there, and on the CPU ends bit-identical to one never stopped.
@@ -134,11 +139,13 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_labels,)
-        Names of the labels.
+        Names of the labels; those that ``partial_fit`` added stand last.
     n_labels_ : int
         Number of labels.
     n_samples_fit_ : int
-        Training rows.
+        Training rows, those of ``partial_fit`` included.
+    fit_seed_ : int
+        What the last ``fit`` drew from ``random_state``.
     label_counts_ : ndarray of shape (n_labels,), int64
         Training rows of every label.
     head_ : {"ova", "sync"}
@@ -300,11 +307,26 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             If a parameter, X, y or sample_weight is not as described.
         """
-        random_state = training.random_sources(self.random_state)
+        if not self._continues():
+            return self._fit(X, y, sample_weight, LabelSpace.from_y, training.train_network)
+        incremental.check_structure(self)
+        known = partial(same_labels, self.label_space_)
+        return self._fit(X, y, sample_weight, known, training.train_network)
+
+    def _continues(self) -> bool:
+        return self.warm_start and hasattr(self, "label_counts_")
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, read_labels: Callable, train_network: Callable
+    ) -> InceptionXMLClassifier:
         training.resolve_device(self.device)
-        rows, Y, weight = self._read(X, y, sample_weight)
+        rows, Y, weight = self._read(X, y, sample_weight, read_labels)
+        if not self._continues():
+            self.fit_seed_ = training.draw_seed(self.random_state)
+        random_state = np.random.RandomState(self.fit_seed_)
         train, held_out = self._split(len(rows.tokens), random_state)
-        self._fit_network(rows.tokens.take(train), Y[train], _part(weight, train), random_state)
+        some = rows.tokens.take(train), Y[train], _part(weight, train)
+        self._fit_network(*some, random_state, train_network)
         lexical = self._fit_lexical(rows)
         self._remember(lexical, Y, train)
         self._fit_fusion(rows.tokens.take(held_out), lexical, Y, held_out, weight)
@@ -314,28 +336,30 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         return self
 
     def _read(
-        self, X: Any, y: Any, sample_weight: Any
+        self, X: Any, y: Any, sample_weight: Any, read_labels: Callable
     ) -> tuple[Rows, sp.csr_array, np.ndarray | None]:
         """Rows, labels and weights, in an order that depends on their content alone."""
         if is_text(X):
             X = np.array(check_text(X), dtype=object)
         else:
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
-        self.label_space_, Y = LabelSpace.from_y(y, n_samples=X.shape[0])
-        self.classes_, self.n_labels_ = self.label_space_.classes_, self.label_space_.n_labels
+            reset = not self._continues()
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=reset)
+        space, Y = read_labels(y, n_samples=X.shape[0])
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
             repeats, weight = repeat_rows(weight)
             X, Y = X[repeats], Y[repeats]
         texts = list(X) if is_text(X) else None
-        self.vectorizer_ = TokenVectorizer(self.vectorizer, self.max_len)
-        tokens = self.vectorizer_.fit_transform(X if texts is None else texts, full=True)
-        self.n_features_in_ = self.vectorizer_.n_features_in_
+        vectorizer = TokenVectorizer(self.vectorizer, self.max_len)
+        tokens = vectorizer.fit_transform(X if texts is None else texts, full=True)
+        if self._continues():
+            incremental.check_same_words(self.vectorizer_, vectorizer)
+        self.vectorizer_, self.n_features_in_ = vectorizer, vectorizer.n_features_in_
+        self.label_space_, self.classes_, self.n_labels_ = space, space.classes_, space.n_labels
         self.n_samples_fit_ = len(tokens)
         order = content_order(tokens, Y)
-        texts = None if texts is None else [texts[i] for i in order]
-        return Rows(tokens.take(order), texts), Y[order], _part(weight, order)
+        return Rows(tokens, texts).take(order), Y[order], _part(weight, order)
 
     def _split(self, n: int, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         """Rows to train on and rows held out for the fusion."""
@@ -351,11 +375,15 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         Y: sp.csr_array,
         weight: np.ndarray | None,
         random_state: np.random.RandomState,
+        train_network: Callable,
     ) -> None:
-        words = list(getattr(self.vectorizer_, "vocabulary_", ())) or None
-        n_tokens = self.vectorizer_.n_tokens_
-        network = training.build_network(self, tokens, Y, n_tokens, words, random_state)
-        self.net_ = training.train_network(self, network, tokens, Y, weight, random_state)
+        if self._continues():
+            network = self.net_.module_
+        else:
+            words = list(getattr(self.vectorizer_, "vocabulary_", ())) or None
+            n_tokens = self.vectorizer_.n_tokens_
+            network = training.build_network(self, tokens, Y, n_tokens, words, random_state)
+        self.net_ = train_network(self, network, tokens, Y, weight, random_state)
         self.head_ = "sync" if isinstance(network.head, SyncHead) else "ova"
         self.n_iter_ = len(self.net_.history)
         self.loss_curve_ = self.net_.history[:, "train_loss"]

@@ -43,7 +43,11 @@ def top_entries(scores: sp.csr_array, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def join_candidates(
-    labels: np.ndarray, logits: np.ndarray, lexical: sp.csr_array | None, n_lexical: int
+    labels: np.ndarray,
+    logits: np.ndarray,
+    lexical: sp.csr_array | None,
+    n_lexical: int,
+    n_first: int | None = None,
 ) -> Candidates:
     """Join the network's ranking with the best labels of the lexical neighbours.
 
@@ -55,6 +59,8 @@ def join_candidates(
         Scores of the neighbours' labels.
     n_lexical : int
         Lexical labels that join at most.
+    n_first : int, optional
+        Labels from this number on came later, and do not count for those before them.
 
     Returns
     -------
@@ -76,10 +82,13 @@ def join_candidates(
     extra, value = top_entries(lexical, n_lexical)
     own = np.sort(np.where(observed, rows * n_labels + labels, -1).ravel())
     extra[contains(own, rows * n_labels + extra)] = -1
-    floor = np.where(observed, logits, np.inf).min(axis=1, initial=0.0)
+    floor = np.where(observed, logits, np.inf).min(axis=1, initial=0.0)[:, None]
+    if n_first is not None and n_first < n_labels:
+        first = np.where(observed & (labels < n_first), logits, np.inf).min(axis=1, initial=0.0)
+        floor = np.where(extra < n_first, first[:, None], floor)
     return Candidates(
         np.hstack([labels, extra]),
-        np.hstack([logits, np.broadcast_to(floor[:, None], extra.shape)]).astype(np.float32),
+        np.hstack([logits, np.broadcast_to(floor, extra.shape)]).astype(np.float32),
         np.hstack([np.where(observed, known, 0.0), value]).astype(np.float32),
         np.hstack([observed, np.zeros(extra.shape, dtype=bool)]),
     )
@@ -128,12 +137,15 @@ class Fusion:
     ----------
     coef_ : ndarray of shape (n_features,)
     intercept_ : float
+    n_first : int
+        Labels there were at first; those that came later are candidates besides them.
     """
 
     N_FEATURES = 7
 
     def __init__(self, log_counts: np.ndarray, lexical: bool) -> None:
         self.log_counts = np.asarray(log_counts, dtype=np.float32)
+        self.n_first = len(self.log_counts)
         self.lexical = lexical
         self.coef_ = np.zeros(self.N_FEATURES)
         self.coef_[:2] = [1.0, 6.0 if lexical else 0.0]  # until fitted
@@ -182,6 +194,7 @@ class Fusion:
             "coef": self.coef_.tolist(),
             "intercept": self.intercept_,
             "lexical": self.lexical,
+            "n_first": self.n_first,
         }
 
 

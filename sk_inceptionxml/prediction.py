@@ -28,6 +28,11 @@ class Rows(NamedTuple):
     tokens: Tokens
     texts: list[str] | None
 
+    def take(self, rows: np.ndarray) -> Rows:
+        """The rows of these numbers, in this order."""
+        texts = None if self.texts is None else [self.texts[i] for i in rows]
+        return Rows(self.tokens.take(rows), texts)
+
 
 class LabelRanker:
     """The predicting half of the estimator; every method needs a fitted one."""
@@ -224,11 +229,12 @@ class LabelRanker:
 
     def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
         k = min(k, self.n_labels_)
-        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
+        n_first = self.fusion_.n_first
+        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k, n_first)
         scores = None
         if lexical is not None and self.neighbours_ is not None:
             scores = self.neighbours_.score(lexical)
-        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
+        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES, n_first)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -229,8 +229,8 @@ def train_network(
     return net
 
 
-def random_sources(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """A private stream: an instance of the caller's is advanced by one draw only."""
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Seed of a private stream: an instance of the caller's is advanced by one draw only."""
     if random_state is None:
-        return np.random.RandomState()  # numpy's global stream is left alone
-    return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+        random_state = np.random.RandomState()  # numpy's global stream is left alone
+    return int(check_random_state(random_state).randint(2**31 - 1))

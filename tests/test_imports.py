@@ -40,7 +40,7 @@ FLOORS = [
     ["batches"],
     ["callbacks", "inference", "net"],
     ["prediction", "training"],
-    ["persistence"],
+    ["incremental", "persistence"],
     ["classifier"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

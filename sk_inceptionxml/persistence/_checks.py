@@ -148,6 +148,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         feature_names=_FLAG,
         loss_curve=list_of(optional(real(-math.inf, math.inf)), 1, 1 << 20),
         n_samples=_SIZE,
+        fit_seed=whole(0, 1 << 31),
         shortlist_recall=optional(real(0, 1)),
     )
 
@@ -195,6 +196,7 @@ _FUSION = object_of(
     coef=list_of(real(-1e9, 1e9), Fusion.N_FEATURES, Fusion.N_FEATURES),
     intercept=real(-1e9, 1e9),
     lexical=_FLAG,
+    n_first=_SIZE,
 )
 
 

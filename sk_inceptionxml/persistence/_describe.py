@@ -50,6 +50,7 @@ def describe(estimator: InceptionXMLClassifier, memory: Arrays) -> dict[str, Any
         "feature_names": names is not None,
         "loss_curve": [float(x) if math.isfinite(x) else None for x in estimator.loss_curve_],
         "n_samples": int(estimator.n_samples_fit_),
+        "fit_seed": int(estimator.fit_seed_),
         "shortlist_recall": None if recall is None else float(recall),
     }
 

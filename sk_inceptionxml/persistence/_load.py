@@ -196,6 +196,7 @@ def _restore(
     estimator.loss_curve_ = [math.nan if x is None else x for x in manifest["loss_curve"]]
     estimator.n_iter_ = len(estimator.loss_curve_)
     estimator.n_samples_fit_ = manifest["n_samples"]
+    estimator.fit_seed_ = manifest["fit_seed"]
     estimator.shortlist_recall_ = manifest["shortlist_recall"]
 
 
@@ -261,6 +262,9 @@ def _read_fusion(state: dict[str, Any], arrays: ArrayFile, n_labels: int) -> Fus
     fusion = Fusion(arrays.take("log_counts", "f", (n_labels,)), state["lexical"])
     fusion.coef_ = np.array(state["coef"])
     fusion.intercept_ = state["intercept"]
+    fusion.n_first = state["n_first"]
+    if fusion.n_first > n_labels:
+        fail(f"fusion.n_first is {fusion.n_first}, but there are {n_labels} labels.")
     return fusion
 
 
