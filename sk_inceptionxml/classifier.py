@@ -19,12 +19,16 @@ from sk_inceptionxml.labels import LabelSpace, same_labels
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS
-from sk_inceptionxml.prediction import NETWORK_CANDIDATES, LabelRanker, Rows
+from sk_inceptionxml.prediction import (
+    MAX_VALIDATION_ROWS,
+    MIN_VALIDATION_ROWS,
+    NETWORK_CANDIDATES,
+    LabelRanker,
+    Rows,
+)
 from sk_inceptionxml.row_order import content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
-
-MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
 
 
 class InceptionXMLClassifier(

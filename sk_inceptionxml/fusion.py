@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 LOGIT_LIMIT = 15.0
+FIXED_ROWS, REMEMBERED_ROWS = 50, 500  # what the fixed weights and all rows before count for
 
 
 class Candidates(NamedTuple):
@@ -137,6 +138,8 @@ class Fusion:
     ----------
     coef_ : ndarray of shape (n_features,)
     intercept_ : float
+    n_rows : int
+        Rows that it was fitted on; 0 where the weights are fixed.
     n_first : int
         Labels there were at first; those that came later are candidates besides them.
     """
@@ -145,7 +148,7 @@ class Fusion:
 
     def __init__(self, log_counts: np.ndarray, lexical: bool) -> None:
         self.log_counts = np.asarray(log_counts, dtype=np.float32)
-        self.n_first = len(self.log_counts)
+        self.n_rows, self.n_first = 0, len(self.log_counts)
         self.lexical = lexical
         self.coef_ = np.zeros(self.N_FEATURES)
         self.coef_[:2] = [1.0, 6.0 if lexical else 0.0]  # until fitted
@@ -181,6 +184,20 @@ class Fusion:
         model.fit((F - mean) / scale, hits[valid], sample_weight=weight)
         self.coef_ = model.coef_[0] / scale
         self.intercept_ = float(model.intercept_[0] - mean @ self.coef_)
+        self.n_rows = len(c.labels)
+        return self
+
+    def update(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
+        """Move towards a fit on further rows, as far as they are more than those before.
+
+        Network and memory change as they learn, so that at most 500 earlier rows count.
+        """
+        new = Fusion(self.log_counts, self.lexical).fit(c, hits, sample_weight)
+        if new.n_rows:
+            share = new.n_rows / (new.n_rows + np.clip(self.n_rows, FIXED_ROWS, REMEMBERED_ROWS))
+            self.coef_ = (1 - share) * self.coef_ + share * new.coef_
+            self.intercept_ = float((1 - share) * self.intercept_ + share * new.intercept_)
+            self.n_rows += new.n_rows
         return self
 
     def log_odds(self, c: Candidates) -> np.ndarray:
@@ -194,6 +211,7 @@ class Fusion:
             "coef": self.coef_.tolist(),
             "intercept": self.intercept_,
             "lexical": self.lexical,
+            "n_rows": self.n_rows,
             "n_first": self.n_first,
         }
 

@@ -16,12 +16,18 @@ from sk_inceptionxml import training
 from sk_inceptionxml.allocator import reused_buffers
 from sk_inceptionxml.batches import TokenDataset, prediction_batches
 from sk_inceptionxml.callbacks import NonFiniteGuard, Progress
+from sk_inceptionxml.fusion import hits
 from sk_inceptionxml.heads import prior_logit
 from sk_inceptionxml.inference import BATCH
 from sk_inceptionxml.labels import LabelSpace, first_labels, grow_label_space
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
 from sk_inceptionxml.optimizers import move_rows
+from sk_inceptionxml.prediction import (
+    MAX_VALIDATION_ROWS,
+    MIN_VALIDATION_ROWS,
+    NETWORK_CANDIDATES,
+)
 from sk_inceptionxml.row_order import content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer
@@ -49,8 +55,9 @@ class IncrementalLearner:
 
         The first call on an unfitted estimator learns words, labels and clusters as ``fit``
         does. From then on words and clusters are fixed: a word never seen is read as in
-        prediction. Each pass trains at a constant half of ``lr`` and ``label_lr``. Rows join
-        the lexical memory and the label counts, so give each row once.
+        prediction. Each pass trains at a constant half of ``lr`` and ``label_lr``, and updates
+        the fusion on rows of the call before they are learned. Rows join the lexical memory and
+        the label counts, so give each row once.
 
         Parameters
         ----------
@@ -111,14 +118,15 @@ class IncrementalLearner:
             rows, Y = rows.take(repeats), Y[repeats]
         order = content_order(rows.tokens, Y)
         rows, Y = rows.take(order), Y[order]
-        grow(self, space, rows.tokens, Y)
-        random_state = np.random.RandomState(training.draw_seed(self.random_state))
         weight = None if weight is None else weight[order]
+        random_state = np.random.RandomState(training.draw_seed(self.random_state))
+        lexical = self._lexical(rows)
+        update_fusion(self, rows.tokens, lexical, Y, weight, random_state)
+        grow(self, space, rows.tokens, Y)
         train_pass(self, self.net_, rows.tokens, Y, weight, random_state)
         self.n_iter_ = len(self.net_.history)
         self.loss_curve_ = self.net_.history[:, "train_loss"]
-        if self.neighbours_ is not None and self.lexical_ is not None:
-            lexical = self.lexical_.transform(self._counts(rows.tokens), rows.texts)
+        if self.neighbours_ is not None:
             self.neighbours_.add(lexical, Y)
         self.n_samples_fit_ += Y.shape[0]
         set_counts(self, self.label_counts_ + _positives(Y))
@@ -194,6 +202,30 @@ def train_pass(
         network.set_generator(None)
         network.zero_grad(set_to_none=True)
         network.eval()
+
+
+def update_fusion(
+    estimator: InceptionXMLClassifier,
+    tokens: Tokens,
+    lexical: sp.csr_array | None,
+    Y: sp.csr_array,
+    sample_weight: np.ndarray | None,
+    random_state: np.random.RandomState,
+) -> None:
+    """Refresh the fusion on rows that neither network nor memory has seen yet.
+
+    A fusion fitted on an early network would distrust it for ever. As many rows are used as
+    ``fit`` would hold out, 50 at least where there are so many.
+    """
+    if not estimator.validation_fraction:
+        return
+    n = len(tokens)
+    n_used = max(MIN_VALIDATION_ROWS, int(n * estimator.validation_fraction))
+    used = np.sort(random_state.permutation(n)[: min(n_used, MAX_VALIDATION_ROWS)])
+    evidence = None if lexical is None else lexical[used]
+    candidates = estimator._candidates(tokens.take(used), evidence, NETWORK_CANDIDATES)
+    weight = None if sample_weight is None else sample_weight[used]
+    estimator.fusion_.update(candidates, hits(candidates, Y[used]), weight)
 
 
 def _set_rates(net: XMCNet, params: InceptionXMLClassifier) -> None:

@@ -20,6 +20,7 @@ from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_te
 ROWS_AT_ONCE = 8192  # bounds the candidates held in a prediction
 NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
 LEXICAL_CANDIDATES = 50
+MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000  # for the fusion
 
 
 class Rows(NamedTuple):
@@ -208,21 +209,24 @@ class LabelRanker:
     def _counts(self, tokens: Tokens) -> sp.csr_array:
         return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])
 
+    def _lexical(self, rows: Rows) -> sp.csr_array | None:
+        """Lexical features of rows; None where lexical evidence is off."""
+        if self.lexical_ is None:
+            return None
+        return self.lexical_.transform(self._counts(rows.tokens), rows.texts)
+
     def _ranking(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Columns (n, k) and log-odds (n, k) of the best labels."""
-        tokens, texts = self._rows(X)
+        rows = self._rows(X)
         k = min(k, self.n_labels_)
-        indices = np.full((len(tokens), k), -1, dtype=np.int64)
-        scores = np.full((len(tokens), k), -np.inf, dtype=np.float32)
-        step = ROWS_AT_ONCE
-        for start in range(0, len(tokens), step):
-            part = slice(start, start + step)
-            some = tokens.take(part)
-            lexical = None
-            if self.lexical_ is not None:
-                some_texts = None if texts is None else texts[part]
-                lexical = self.lexical_.transform(self._counts(some), some_texts)
-            candidates = self._candidates(some, lexical, max(k, NETWORK_CANDIDATES))
+        n = len(rows.tokens)
+        indices = np.full((n, k), -1, dtype=np.int64)
+        scores = np.full((n, k), -np.inf, dtype=np.float32)
+        for start in range(0, n, ROWS_AT_ONCE):
+            part = np.arange(start, min(start + ROWS_AT_ONCE, n))
+            some = rows.take(part)
+            lexical = self._lexical(some)
+            candidates = self._candidates(some.tokens, lexical, max(k, NETWORK_CANDIDATES))
             log_odds = self.fusion_.log_odds(candidates)
             indices[part], scores[part] = rank(candidates, log_odds, k)
         return indices, scores

@@ -196,6 +196,7 @@ _FUSION = object_of(
     coef=list_of(real(-1e9, 1e9), Fusion.N_FEATURES, Fusion.N_FEATURES),
     intercept=real(-1e9, 1e9),
     lexical=_FLAG,
+    n_rows=whole(0),
     n_first=_SIZE,
 )
 

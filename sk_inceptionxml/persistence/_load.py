@@ -262,7 +262,7 @@ def _read_fusion(state: dict[str, Any], arrays: ArrayFile, n_labels: int) -> Fus
     fusion = Fusion(arrays.take("log_counts", "f", (n_labels,)), state["lexical"])
     fusion.coef_ = np.array(state["coef"])
     fusion.intercept_ = state["intercept"]
-    fusion.n_first = state["n_first"]
+    fusion.n_rows, fusion.n_first = state["n_rows"], state["n_first"]
     if fusion.n_first > n_labels:
         fail(f"fusion.n_first is {fusion.n_first}, but there are {n_labels} labels.")
     return fusion
