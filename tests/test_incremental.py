@@ -30,7 +30,7 @@ HEADS = ["ova", "sync"]
 
 
 def small(**params):
-    settings = dict(embedding_dim=32, n_filters=4, kernel_sizes=(4, 8), max_epochs=8)
+    settings = dict(embedding_dim=32, n_filters=4, kernel_sizes=(4, 8), max_epochs=6)
     settings |= dict(batch_size=16, lr=3e-2, label_lr=3e-2, random_state=0)
     rates = ("dropout", "classifier_dropout", "meta_dropout", "word_dropout")
     return InceptionXMLClassifier(**settings | dict.fromkeys(rates, 0.0) | params)
@@ -187,6 +187,19 @@ def test_parameters_set_later_take_effect(fitted):
     assert small_step < 1e-4 < step
 
 
+def test_a_stream_without_a_first_fusion_gets_one_that_held_out_rows_set(fitted):
+    titles, labels = TITLES * 2, LISTS * 2
+    first = slice(0, 40)
+    fixed, updated = (small(validation_fraction=share) for share in (0.0, 0.05))
+    for classifier in (fixed, updated):
+        classifier.partial_fit(titles[first], labels[first])
+        classifier.partial_fit(titles[40:], labels[40:])
+    assert fixed.fusion_.n_rows == 0
+    assert updated.fusion_.n_rows == 50
+    assert (fixed.fusion_.coef_[2:] == 0).all()
+    assert (updated.fusion_.coef_[2:] != 0).any()
+
+
 # -- new labels --------------------------------------------------------------------------------
 
 
@@ -225,8 +238,8 @@ def test_loud_labels_do_push_the_others_down(fitted, monkeypatch):
 def test_a_new_label_is_found_after_a_pass(model):
     assert model.partial_fit(NEW_TITLES, NEW_LISTS) is model
     assert model.classes_.tolist() == [*NAMES, "band", "flag"]
-    for _ in range(0 if model.neighbours_ is not None else 9):  # the network alone takes longer
-        model.partial_fit(NEW_TITLES, NEW_LISTS)
+    for _ in range(0 if model.neighbours_ is not None else 3):  # the network alone takes longer
+        model.partial_fit(NEW_TITLES * 20, NEW_LISTS * 20)
     names, scores = model.predict_topk(["white red", "drum lamp"], k=2)
     assert "flag" in names[0] and "band" in names[1]
     assert (scores > 0).all()
@@ -265,7 +278,8 @@ def test_a_cluster_has_room_for_few_new_labels(fitted):
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("optimizer", ["adam", "adagrad"])
 def test_rows_of_old_labels_and_their_optimiser_state_are_kept(head, optimizer, fitted):
-    classifier = small(head=head, n_clusters=3, label_optimizer=optimizer).fit(TITLES, LISTS)
+    classifier = small(head=head, n_clusters=3, label_optimizer=optimizer, n_neighbors=0)
+    classifier.partial_fit(TITLES, LISTS)
     bigger = grown(classifier)
 
     def tables(c):
@@ -307,7 +321,7 @@ def test_a_pickle_goes_on_as_the_original(fitted):
 
 def test_a_clone_forgets(model):
     model.partial_fit(NEW_TITLES, NEW_LISTS)
-    again = clone(model).fit(TITLES, LISTS)
+    again = clone(model).set_params(max_epochs=1).fit(TITLES, LISTS)
     assert again.classes_.tolist() == NAMES
 
 

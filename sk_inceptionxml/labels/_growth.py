@@ -173,7 +173,7 @@ def _with_names(space: LabelSpace, new: NDArray[Any]) -> LabelSpace:
     old = space.classes_
     if old.dtype.kind not in "UO":
         kind = old.dtype if (new.astype(old.dtype) == new).all() else np.result_type(old, new)
-        if (old.astype(kind) != old).any() or (new.astype(kind) != new).any():
+        if any((x.astype(kind).astype(x.dtype) != x).any() for x in (old, new)):
             raise ValueError(
                 f"No number type holds both the known labels ({old.dtype}) and the new ones in "
                 f"classes ({new.dtype})."
