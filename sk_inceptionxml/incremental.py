@@ -57,7 +57,8 @@ class IncrementalLearner:
         does. From then on words and clusters are fixed: a word never seen is read as in
         prediction. Each pass trains at a constant half of ``lr`` and ``label_lr``, and updates
         the fusion on rows of the call before they are learned. Rows join the lexical memory and
-        the label counts, so give each row once.
+        the label counts, so give each row once. ``max_epochs`` and ``early_stopping`` play no
+        part.
 
         Parameters
         ----------

@@ -500,3 +500,13 @@ def test_warm_start_refuses_other_words_and_labels(fitted):
             classifier.fit(X, y)
         assert_same(classifier, fitted["sync", 20])
     classifier.set_params(warm_start=False).fit(*cases[0][:2])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("head", HEADS)
+def test_growth_on_a_gpu(head):
+    classifier = small(head=head, device="cuda").partial_fit(TITLES, LISTS)
+    classifier.partial_fit(NEW_TITLES, NEW_LISTS)
+    assert classifier.net_.module_.head.weight.device.type == "cuda"
+    names, _ = classifier.predict_topk(["white red", "drum lamp"], k=3)
+    assert "flag" in names[0] and "band" in names[1]
