@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,24 +13,23 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sk_inceptionxml import persistence, training
-from sk_inceptionxml.calibration import PLACES, Calibration, fit_calibration
+from sk_inceptionxml import incremental, persistence, training
 from sk_inceptionxml.checkpoints import Checkpoint, open_checkpoint
-from sk_inceptionxml.fusion import Fusion, hits, recall
-from sk_inceptionxml.held_out import HeldOut, check_pair, hold_out, read_given
+from sk_inceptionxml.held_out import HeldOut, check_pair, fit_fusion, hold_out, read_given
 from sk_inceptionxml.history import best_epoch, history_frame
-from sk_inceptionxml.inference import choose_cluster_weight
-from sk_inceptionxml.labels import LabelSpace
+from sk_inceptionxml.labels import LabelSpace, same_labels
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS
-from sk_inceptionxml.prediction import NETWORK_CANDIDATES, LabelRanker, Rows, vocabulary
+from sk_inceptionxml.prediction import LabelRanker, Rows, vocabulary
 from sk_inceptionxml.row_order import content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
 
 
-class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
+class InceptionXMLClassifier(
+    LabelRanker, incremental.IncrementalLearner, ClassifierMixin, BaseEstimator
+):
     """Extreme multi-label classifier of short texts.
 
     A light convolutional encoder (InceptionXML) scores labels one-vs-all, or, from 20,000
@@ -115,7 +116,9 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     calibrate : {"auto", "isotonic", "sigmoid"} or None, default="auto"
         Map of the fused probabilities, fitted on the held-out rows; never changes the ranking.
     warm_start : bool, default=False
-        ``fit`` continues from the fitted network where the words and labels are the same.
+        ``fit`` continues from the network of the last fit, and holds the same share of the rows
+        out. The words and labels of the data must be the same. For new rows and labels, see
+        ``partial_fit``.
     checkpoint_dir : path or None, default=None
         Directory, for this training alone, in which the state is saved after every epoch. A
         later ``fit`` with the same data and parameters continues from there, and on the CPU ends
@@ -139,11 +142,13 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_labels,)
-        Names of the labels.
+        Names of the labels; those that ``partial_fit`` added stand last.
     n_labels_ : int
         Number of labels.
     n_samples_fit_ : int
-        Training rows.
+        Training rows, those of ``partial_fit`` included.
+    fit_seed_ : int
+        What the last ``fit`` drew from ``random_state``.
     label_counts_ : ndarray of shape (n_labels,), int64
         Training rows of every label.
     head_ : {"ova", "sync"}
@@ -335,61 +340,87 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         ConvergenceWarning
             If Ctrl-C ended the training.
         """
+        continues = self._continues()
+        if continues:
+            incremental.check_structure(self)
+        read_labels = partial(same_labels, self.label_space_) if continues else LabelSpace.from_y
+        return self._fit(X, y, sample_weight, read_labels, validation_data)
+
+    def _continues(self) -> bool:
+        return self.warm_start and hasattr(self, "label_counts_")
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        read_labels: Callable,
+        validation_data: Any = None,
+        first_pass: bool = False,
+    ) -> InceptionXMLClassifier:
+        """Fit, or leave everything as it was; ``first_pass`` is that of ``partial_fit``."""
         before = self.__dict__.copy()
         try:
-            self._fit(X, y, sample_weight, validation_data)
+            self._learn(X, y, sample_weight, read_labels, validation_data, first_pass)
         except BaseException:
             self.__dict__ = before
             raise
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        read_labels: Callable,
+        validation_data: Any,
+        first_pass: bool,
+    ) -> None:
         check_pair(validation_data)
-        seed = training.draw_seed(self.random_state)
         device = training.resolve_device(self.device)
-        rows, Y, weight = self._read(X, y, sample_weight)
+        seed: int = self.fit_seed_ if self._continues() else training.draw_seed(self.random_state)
+        rows, Y, weight = self._read(X, y, sample_weight, read_labels)
         given = read_given(self, validation_data)
-        checkpoint = open_checkpoint(self, device.type, rows, Y, weight, given, seed)
-        random_state = np.random.RandomState(seed if checkpoint is None else checkpoint.seed)
+        checkpoint = None
+        if not first_pass:
+            checkpoint = open_checkpoint(self, device.type, rows, Y, weight, given, seed)
+        self.fit_seed_ = seed if checkpoint is None else checkpoint.seed
+        random_state = np.random.RandomState(self.fit_seed_)
         train, held_out = hold_out(self, rows, Y, weight, given, random_state)
-        self._fit_network(
-            rows.tokens.take(train),
-            Y[train],
-            _part(weight, train),
-            held_out,
-            random_state,
-            checkpoint,
-        )
+        some = rows.tokens.take(train), Y[train], _part(weight, train)
+        self._fit_network(*some, held_out, random_state, checkpoint, first_pass)
         lexical = self._fit_lexical(rows)
         self._remember(lexical, Y, train)
-        self._fit_fusion(held_out, lexical, Y)
+        fit_fusion(self, held_out, lexical, np.bincount(Y.indices, minlength=self.n_labels_))
         if len(train) < len(rows.tokens):
             self._remember(lexical, Y, slice(None))
         self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
 
     def _read(
-        self, X: Any, y: Any, sample_weight: Any
+        self, X: Any, y: Any, sample_weight: Any, read_labels: Callable
     ) -> tuple[Rows, sp.csr_array, np.ndarray | None]:
         """Rows, labels and weights, in an order that depends on their content alone."""
         if is_text(X):
             X = np.array(check_text(X), dtype=object)
         else:
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
-        self.label_space_, Y = LabelSpace.from_y(y, n_samples=X.shape[0])
-        self.classes_, self.n_labels_ = self.label_space_.classes_, self.label_space_.n_labels
+            reset = not self._continues()
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=reset)
+        space, Y = read_labels(y, n_samples=X.shape[0])
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
             repeats, weight = repeat_rows(weight)
             X, Y = X[repeats], Y[repeats]
         texts = list(X) if is_text(X) else None
-        self.vectorizer_ = TokenVectorizer(self.vectorizer, self.max_len)
-        tokens = self.vectorizer_.fit_transform(X if texts is None else texts, full=True)
-        self.n_features_in_ = self.vectorizer_.n_features_in_
+        vectorizer = TokenVectorizer(self.vectorizer, self.max_len)
+        tokens = vectorizer.fit_transform(X if texts is None else texts, full=True)
+        if self._continues():
+            incremental.check_same_words(self.vectorizer_, vectorizer)
+        self.vectorizer_, self.n_features_in_ = vectorizer, vectorizer.n_features_in_
+        self.label_space_, self.classes_, self.n_labels_ = space, space.classes_, space.n_labels
         self.n_samples_fit_ = len(tokens)
         order = content_order(tokens, Y)
-        texts = None if texts is None else [texts[i] for i in order]
-        return Rows(tokens.take(order), texts), Y[order], _part(weight, order)
+        return Rows(tokens, texts).take(order), Y[order], _part(weight, order)
 
     def _fit_network(
         self,
@@ -399,17 +430,29 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         held_out: HeldOut,
         random_state: np.random.RandomState,
         checkpoint: Checkpoint | None,
+        first_pass: bool,
     ) -> None:
-        snapshot = None if checkpoint is None else checkpoint.snapshot
-        words, n_tokens = vocabulary(self), self.vectorizer_.n_tokens_
-        network = training.build_network(self, tokens, Y, n_tokens, words, random_state, snapshot)
-        watched = None
-        if self.early_stopping or (len(held_out) and held_out.place is None):
-            watched = held_out.rows.tokens, held_out.Y
-        self.net_ = training.train_network(
-            self, network, tokens, Y, weight, random_state, watched, checkpoint
-        )
+        if self._continues():
+            network = copy.deepcopy(self.net_.module_)  # the old one stays for an error
+        else:
+            snapshot = None if checkpoint is None else checkpoint.snapshot
+            words, n_tokens = vocabulary(self), self.vectorizer_.n_tokens_
+            network = training.build_network(
+                self, tokens, Y, n_tokens, words, random_state, snapshot
+            )
+        if first_pass:
+            self.net_ = incremental.train_first_pass(self, network, tokens, Y, weight, random_state)
+        else:
+            watched = None
+            if self.early_stopping or (len(held_out) and held_out.place is None):
+                watched = held_out.rows.tokens, held_out.Y
+            self.net_ = training.train_network(
+                self, network, tokens, Y, weight, random_state, watched, checkpoint
+            )
         self.head_ = "sync" if isinstance(network.head, SyncHead) else "ova"
+        self._record_history()
+
+    def _record_history(self) -> None:
         self.history_ = history_frame(self.net_.history)
         self.loss_curve_ = self.history_["train_loss"].tolist()
         self.n_iter_ = len(self.loss_curve_)
@@ -430,40 +473,6 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         self.neighbours_: KernelNeighbours | None = None
         if lexical is not None:
             self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical[rows], Y[rows])
-
-    def _fit_fusion(self, held_out: HeldOut, lexical: sp.csr_array | None, Y: sp.csr_array) -> None:
-        counts = np.bincount(Y.indices, minlength=self.n_labels_)
-        self.fusion_ = Fusion(np.log1p(counts), lexical=lexical is not None)
-        self.calibration_ = Calibration()
-        self.shortlist_recall_ = None
-        if len(held_out) == 0:
-            return
-        module, tokens = self.net_.module_, held_out.rows.tokens
-        if isinstance(module.head, SyncHead):
-            choose_cluster_weight(module, tokens, held_out.Y, self.max_len)
-        evidence, seen = lexical, counts
-        if held_out.place is not None:
-            evidence = None if lexical is None else lexical[held_out.place]
-            seen = counts - np.bincount(held_out.Y.indices, minlength=self.n_labels_)
-        elif self.lexical_ is not None:
-            evidence = self.lexical_.transform(self._counts(tokens), held_out.rows.texts)
-        candidates = self._candidates(tokens, evidence, NETWORK_CANDIDATES)
-        # counts of the rows that the candidates were learned from
-        self.fusion_.log_counts = np.log1p(seen).astype(np.float32)
-        hit = hits(candidates, held_out.Y)
-        self.fusion_.fit(candidates, hit, held_out.weight)
-        log_odds = self.fusion_.log_odds(candidates)
-        best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]
-        self.calibration_ = fit_calibration(
-            np.take_along_axis(log_odds, best, 1),
-            np.take_along_axis(hit, best, 1),
-            self.calibrate,
-            held_out.weight,
-        )
-        self.fusion_.log_counts = np.log1p(counts).astype(np.float32)
-        if self.head_ == "sync":
-            own = candidates._replace(labels=np.where(candidates.observed, candidates.labels, -1))
-            self.shortlist_recall_ = recall(own, held_out.Y)
 
     # -- persistence, tags ---------------------------------------------------------------------
 

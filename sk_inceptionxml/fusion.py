@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 LOGIT_LIMIT = 15.0
 TAIL_WEIGHT = 0.05  # a hit of a label with n training rows counts (1 + n) ** -0.05
+FIXED_ROWS, REMEMBERED_ROWS = 50, 500  # what the fixed weights and all rows before count for
 
 
 class Candidates(NamedTuple):
@@ -44,7 +45,11 @@ def top_entries(scores: sp.csr_array, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def join_candidates(
-    labels: np.ndarray, logits: np.ndarray, lexical: sp.csr_array | None, n_lexical: int
+    labels: np.ndarray,
+    logits: np.ndarray,
+    lexical: sp.csr_array | None,
+    n_lexical: int,
+    n_first: int | None = None,
 ) -> Candidates:
     """Join the network's ranking with the best labels of the lexical neighbours.
 
@@ -56,6 +61,8 @@ def join_candidates(
         Scores of the neighbours' labels.
     n_lexical : int
         Lexical labels that join at most.
+    n_first : int, optional
+        Labels from this number on came later, and do not count for those before them.
 
     Returns
     -------
@@ -77,10 +84,13 @@ def join_candidates(
     extra, value = top_entries(lexical, n_lexical)
     own = np.sort(np.where(observed, rows * n_labels + labels, -1).ravel())
     extra[contains(own, rows * n_labels + extra)] = -1
-    floor = np.where(observed, logits, np.inf).min(axis=1, initial=0.0)
+    floor = np.where(observed, logits, np.inf).min(axis=1, initial=0.0)[:, None]
+    if n_first is not None and n_first < n_labels:
+        first = np.where(observed & (labels < n_first), logits, np.inf).min(axis=1, initial=0.0)
+        floor = np.where(extra < n_first, first[:, None], floor)
     return Candidates(
         np.hstack([labels, extra]),
-        np.hstack([logits, np.broadcast_to(floor[:, None], extra.shape)]).astype(np.float32),
+        np.hstack([logits, np.broadcast_to(floor, extra.shape)]).astype(np.float32),
         np.hstack([np.where(observed, known, 0.0), value]).astype(np.float32),
         np.hstack([observed, np.zeros(extra.shape, dtype=bool)]),
     )
@@ -131,12 +141,17 @@ class Fusion:
     ----------
     coef_ : ndarray of shape (N_FEATURES,)
     intercept_ : float
+    n_rows : int
+        Rows that it was fitted on; 0 where the weights are fixed.
+    n_first : int
+        Labels there were at first; those that came later are candidates besides them.
     """
 
     N_FEATURES = 13
 
     def __init__(self, log_counts: np.ndarray, lexical: bool) -> None:
         self.log_counts = np.asarray(log_counts, dtype=np.float32)
+        self.n_rows, self.n_first = 0, len(self.log_counts)
         self.lexical = lexical
         self.coef_ = np.zeros(self.N_FEATURES)
         self.coef_[:2] = [1.0, 6.0 if lexical else 0.0]  # until fitted
@@ -182,6 +197,20 @@ class Fusion:
         model.fit((F - mean) / scale, hit, sample_weight=weight)
         self.coef_ = model.coef_[0] / scale
         self.intercept_ = float(model.intercept_[0] - mean @ self.coef_)
+        self.n_rows = len(c.labels)
+        return self
+
+    def update(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
+        """Move towards a fit on further rows, as far as they are more than those before.
+
+        Network and memory change as they learn, so that at most 500 earlier rows count.
+        """
+        new = Fusion(self.log_counts, self.lexical).fit(c, hits, sample_weight)
+        if new.n_rows:
+            share = new.n_rows / (new.n_rows + np.clip(self.n_rows, FIXED_ROWS, REMEMBERED_ROWS))
+            self.coef_ = (1 - share) * self.coef_ + share * new.coef_
+            self.intercept_ = float((1 - share) * self.intercept_ + share * new.intercept_)
+            self.n_rows += new.n_rows
         return self
 
     def log_odds(self, c: Candidates) -> np.ndarray:
@@ -197,6 +226,8 @@ class Fusion:
             "coef": self.coef_.tolist(),
             "intercept": self.intercept_,
             "lexical": self.lexical,
+            "n_rows": self.n_rows,
+            "n_first": self.n_first,
         }
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sk_inceptionxml.encoder import ChannelNorm, Dropout, uninitialised_linear
+from sk_inceptionxml.optimizers import take_rows
 
 LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
 
@@ -166,6 +167,50 @@ class OneVsAllHead(nn.Module):
         r = self.features(h)
         z = torch.addmm(self.bias, r, self.weight.t())
         return z.topk(min(k, z.shape[1]), dim=1)
+
+    def grouped_topk(self, h: Tensor, k: int, n_first: int) -> tuple[Tensor, Tensor]:
+        """As ``topk``: the best of the first ``n_first`` labels, then the best of the others."""
+        r = self.features(h)
+        parts = []
+        for start, stop in ((0, n_first), (n_first, len(self.weight))):
+            # a product of the first labels alone keeps the bits that it had without the others
+            z = torch.addmm(self.bias[start:stop], r, self.weight[start:stop].t())
+            score, label = z.topk(min(k, stop - start), dim=1)
+            parts.append((score, label + start))
+        return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
+
+    def start_labels(self, labels: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Set the vector of labels that have none yet; numbers beyond the last are appended.
+
+        Parameters
+        ----------
+        labels : Tensor of shape (m,), int64
+        weight : Tensor of shape (m, hidden_dim)
+        bias : Tensor of shape (m,)
+
+        Returns
+        -------
+        source : Tensor of shape (n_labels,), int64
+            Old row of every label, -1 for those that were set.
+        """
+        source = started_rows(len(self.weight), labels)
+        self.weight = _set_rows(take_rows(self.weight.data, source), labels, weight)
+        self.bias = _set_rows(take_rows(self.bias.data, source), labels, bias)
+        return source
+
+
+def started_rows(n_labels: int, labels: Tensor) -> Tensor:
+    """Old number of every label once some have been started anew or appended; -1 for these."""
+    n = max(n_labels, int(labels.max()) + 1) if len(labels) else n_labels
+    source = torch.arange(n, device=labels.device)
+    source[n_labels:] = -1
+    source[labels] = -1
+    return source
+
+
+def _set_rows(table: Tensor, rows: Tensor, values: Tensor) -> nn.Parameter:
+    table[rows] = values.to(table.dtype)
+    return nn.Parameter(table)
 
 
 def prior_logit(counts: Tensor, n_rows: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Rows that no training step sees, for early stopping and for the fusion."""
+"""Rows that no training step sees, for early stopping, and the fusion that is fitted on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from sk_inceptionxml.prediction import Rows
+from sk_inceptionxml.calibration import PLACES, Calibration, fit_calibration
+from sk_inceptionxml.fusion import Fusion, hits, recall
+from sk_inceptionxml.inference import choose_cluster_weight
+from sk_inceptionxml.prediction import NETWORK_CANDIDATES, Rows
+from sk_inceptionxml.sync import SyncHead
 
 if TYPE_CHECKING:
     from sk_inceptionxml.classifier import InceptionXMLClassifier
@@ -28,12 +32,6 @@ class HeldOut(NamedTuple):
         return len(self.rows.tokens)
 
 
-def take_rows(rows: Rows, places: np.ndarray) -> Rows:
-    """Some of the rows."""
-    texts = None if rows.texts is None else [rows.texts[i] for i in places]
-    return Rows(rows.tokens.take(places), texts)
-
-
 def split_rows(
     rows: Rows,
     Y: sp.csr_array,
@@ -52,7 +50,7 @@ def split_rows(
     order = random_state.permutation(n)
     place = np.sort(order[:n_held_out])
     part = None if weight is None else weight[place]
-    return np.sort(order[n_held_out:]), HeldOut(take_rows(rows, place), Y[place], part, place)
+    return np.sort(order[n_held_out:]), HeldOut(rows.take(place), Y[place], part, place)
 
 
 def given_rows(rows: Rows, Y: sp.csr_array, random_state: np.random.RandomState) -> HeldOut:
@@ -60,7 +58,7 @@ def given_rows(rows: Rows, Y: sp.csr_array, random_state: np.random.RandomState)
     place = np.arange(len(rows.tokens))
     if len(place) > MAX_GIVEN_ROWS:
         place = np.sort(random_state.permutation(len(place))[:MAX_GIVEN_ROWS])
-    return HeldOut(take_rows(rows, place), Y[place], None, None)
+    return HeldOut(rows.take(place), Y[place], None, None)
 
 
 def check_pair(validation_data: Any) -> None:
@@ -132,3 +130,55 @@ def hold_out(
             "give validation_data to fit, or set early_stopping=False."
         )
     return train, held_out
+
+
+def fit_fusion(
+    estimator: InceptionXMLClassifier,
+    held_out: HeldOut,
+    lexical: sp.csr_array | None,
+    counts: np.ndarray,
+) -> None:
+    """Set ``fusion_``, ``calibration_`` and ``shortlist_recall_`` from the held-out rows.
+
+    Parameters
+    ----------
+    estimator : InceptionXMLClassifier
+        With its network, and with the rows trained on in its lexical memory.
+    held_out : HeldOut
+        Where it is empty, fusion and calibration are fixed.
+    lexical : csr_array or None
+        Lexical features of all rows of ``fit``.
+    counts : ndarray of shape (n_labels,)
+        Rows of ``fit`` of every label, those held out included.
+    """
+    estimator.fusion_ = fusion = Fusion(np.log1p(counts), lexical=lexical is not None)
+    estimator.calibration_ = Calibration()
+    estimator.shortlist_recall_ = None
+    if len(held_out) == 0:
+        return
+    module, tokens = estimator.net_.module_, held_out.rows.tokens
+    if isinstance(module.head, SyncHead):
+        choose_cluster_weight(module, tokens, held_out.Y, estimator.max_len)
+    evidence, seen = None, counts
+    if held_out.place is None:
+        evidence = estimator._lexical(held_out.rows)
+    else:
+        evidence = None if lexical is None else lexical[held_out.place]
+        seen = counts - np.bincount(held_out.Y.indices, minlength=len(counts))
+    candidates = estimator._candidates(tokens, evidence, NETWORK_CANDIDATES)
+    hit = hits(candidates, held_out.Y)
+    # counts of the rows that the candidates were learned from
+    fusion.log_counts = np.log1p(seen).astype(np.float32)
+    fusion.fit(candidates, hit, held_out.weight)
+    log_odds = fusion.log_odds(candidates)
+    best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]
+    estimator.calibration_ = fit_calibration(
+        np.take_along_axis(log_odds, best, 1),
+        np.take_along_axis(hit, best, 1),
+        estimator.calibrate,
+        held_out.weight,
+    )
+    fusion.log_counts = np.log1p(counts).astype(np.float32)
+    if isinstance(module.head, SyncHead):
+        own = candidates._replace(labels=np.where(candidates.observed, candidates.labels, -1))
+        estimator.shortlist_recall_ = recall(own, held_out.Y)

@@ -16,7 +16,7 @@ CLUSTER_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def network_topk(
-    network: InceptionXMLNetwork, tokens: Tokens, max_len: int, k: int
+    network: InceptionXMLNetwork, tokens: Tokens, max_len: int, k: int, n_first: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best labels of each row and their log-odds.
 
@@ -30,21 +30,27 @@ def network_topk(
         Words read of each row.
     k : int
         Labels a row, at most the number of labels.
+    n_first : int, optional
+        Rank the labels from this number on apart from those below it: the best k of each, the
+        former last, so that they take no place of the latter.
 
     Returns
     -------
     labels : ndarray of shape (n, k), int64
-        Best first; -1 where the shortlist holds fewer.
+        Best first; -1 where the shortlist holds fewer. Wider with ``n_first``.
     log_odds : ndarray of shape (n, k), float32
     """
     device = network.embedding.weight.device
-    labels = np.full((len(tokens), k), -1, dtype=np.int64)
-    log_odds = np.full((len(tokens), k), -np.inf, dtype=np.float32)
+    n_labels = len(network.head.weight)
+    n_first = n_labels if n_first is None else n_first
+    width = min(k, n_first) + min(k, n_labels - n_first)
+    labels = np.full((len(tokens), width), -1, dtype=np.int64)
+    log_odds = np.full((len(tokens), width), -np.inf, dtype=np.float32)
     with torch.inference_mode():
         for rows, X in prediction_batches(tokens, max_len, BATCH):
             weights = X.get("weights")
             score, label = network.topk(
-                X["ids"].to(device), None if weights is None else weights.to(device), k
+                X["ids"].to(device), None if weights is None else weights.to(device), k, n_first
             )
             labels[rows, : label.shape[1]] = label.cpu().numpy()
             log_odds[rows, : label.shape[1]] = score.float().cpu().numpy()

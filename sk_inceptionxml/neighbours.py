@@ -56,6 +56,18 @@ class KernelNeighbours:
         self._words = sp.csr_array(self.X_.T)  # postings of each word
         return self
 
+    def add(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
+        """Remember more rows; ``Y`` may have further labels, in columns after the known ones."""
+        Y = sp.csr_array(Y)
+        before = self.Y_
+        wide = sp.csr_array(
+            (before.data, before.indices, before.indptr), shape=(before.shape[0], Y.shape[1])
+        )
+        return self.fit(
+            sp.vstack([self.X_, sp.csr_array(X)], format="csr"),
+            sp.vstack([wide, Y], format="csr"),
+        )
+
     def score(self, queries: sp.csr_array) -> sp.csr_array:
         """Scores of the labels of the neighbours.
 

@@ -39,9 +39,17 @@ class InceptionXMLNetwork(nn.Module):
             x = x * weights.unsqueeze(-1)
         return self.encoder(x, (ids != PADDING).sum(1))
 
-    def topk(self, ids: Tensor, weights: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
-        """Scores and labels (B, k) of a batch, best first."""
-        return self.head.topk(self(ids, weights), k)
+    def topk(
+        self, ids: Tensor, weights: Tensor | None, k: int, n_first: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Scores and labels (B, k) of a batch, best first.
+
+        With ``n_first``, the best k of the first labels, then the best k of the others.
+        """
+        h = self(ids, weights)
+        if n_first is None or n_first == len(self.head.weight):
+            return self.head.topk(h, k)
+        return self.head.grouped_topk(h, k, n_first)
 
     def row_sparse_parameters(self) -> list[nn.Parameter]:
         """Tables of which a step touches only some rows."""

@@ -10,6 +10,35 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 
+def take_rows(table: Tensor, source: Tensor) -> Tensor:
+    """Rows of a table by their numbers (n,); -1 makes a row of zeros."""
+    taken = table.index_select(0, source.clamp(min=0))
+    taken[source < 0] = 0
+    return taken
+
+
+def move_rows(optimizer: Optimizer, old: Tensor, new: Tensor, source: Tensor) -> None:
+    """Let an optimiser go on with a table that took the place of another.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Left alone if it does not hold the old table.
+    old, new : Parameter
+        Tables of n_old and n rows.
+    source : Tensor of shape (n,), int64
+        Old number of every row; -1 starts without a state.
+    """
+    for group in optimizer.param_groups:
+        group["params"] = [new if p is old else p for p in group["params"]]
+    state = optimizer.state.pop(old, None)
+    if state:
+        optimizer.state[new] = {
+            name: take_rows(x, source) if isinstance(x, Tensor) and len(old) in x.shape[:1] else x
+            for name, x in state.items()
+        }
+
+
 class RowAdam(Optimizer):
     """Adam that reads and writes only the rows with a gradient (as ``SparseAdam``, faster).
 

@@ -29,6 +29,11 @@ class Rows(NamedTuple):
     tokens: Tokens
     texts: list[str] | None
 
+    def take(self, rows: np.ndarray) -> Rows:
+        """The rows of these numbers, in this order."""
+        texts = None if self.texts is None else [self.texts[i] for i in rows]
+        return Rows(self.tokens.take(rows), texts)
+
 
 class LabelRanker:
     """The predicting half of the estimator; every method needs a fitted one."""
@@ -205,32 +210,36 @@ class LabelRanker:
     def _counts(self, tokens: Tokens) -> sp.csr_array:
         return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])
 
+    def _lexical(self, rows: Rows) -> sp.csr_array | None:
+        """Lexical features of rows; None where lexical evidence is off."""
+        if self.lexical_ is None:
+            return None
+        return self.lexical_.transform(self._counts(rows.tokens), rows.texts)
+
     def _ranking(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Columns (n, k) and log-odds (n, k) of the best labels."""
-        tokens, texts = self._rows(X)
+        rows = self._rows(X)
         k = min(k, self.n_labels_)
-        indices = np.full((len(tokens), k), -1, dtype=np.int64)
-        scores = np.full((len(tokens), k), -np.inf, dtype=np.float32)
-        step = ROWS_AT_ONCE
-        for start in range(0, len(tokens), step):
-            part = slice(start, start + step)
-            some = tokens.take(part)
-            lexical = None
-            if self.lexical_ is not None:
-                some_texts = None if texts is None else texts[part]
-                lexical = self.lexical_.transform(self._counts(some), some_texts)
-            candidates = self._candidates(some, lexical, max(k, NETWORK_CANDIDATES))
+        n = len(rows.tokens)
+        indices = np.full((n, k), -1, dtype=np.int64)
+        scores = np.full((n, k), -np.inf, dtype=np.float32)
+        for start in range(0, n, ROWS_AT_ONCE):
+            part = np.arange(start, min(start + ROWS_AT_ONCE, n))
+            some = rows.take(part)
+            lexical = self._lexical(some)
+            candidates = self._candidates(some.tokens, lexical, max(k, NETWORK_CANDIDATES))
             log_odds = self.fusion_.log_odds(candidates)
             indices[part], scores[part] = rank(candidates, log_odds, k)
         return indices, scores
 
     def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
         k = min(k, self.n_labels_)
-        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
+        n_first = self.fusion_.n_first
+        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k, n_first)
         scores = None
         if lexical is not None and self.neighbours_ is not None:
             scores = self.neighbours_.score(lexical)
-        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
+        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES, n_first)
 
 
 def vocabulary(estimator: LabelRanker) -> list[str] | None:

@@ -14,7 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sk_inceptionxml.encoder import Dropout, SpectralLinear
-from sk_inceptionxml.heads import SkipPool, one_vs_all_loss, one_vs_all_loss_and_best, prior_logit
+from sk_inceptionxml.heads import (
+    SkipPool,
+    one_vs_all_loss,
+    one_vs_all_loss_and_best,
+    prior_logit,
+    started_rows,
+)
+from sk_inceptionxml.optimizers import take_rows
 
 GATHER_BUDGET = 1 << 22  # floats of label vectors gathered at once in prediction (16 MB)
 
@@ -152,6 +159,41 @@ class SyncHead(nn.Module):
         ]:
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.int64))
 
+    def start_labels(
+        self, labels: Tensor, weight: Tensor, bias: Tensor, clusters: np.ndarray
+    ) -> Tensor:
+        """Set cluster and vector of labels that have none yet; numbers beyond the last are added.
+
+        Parameters
+        ----------
+        labels : Tensor of shape (m,), int64
+        weight : Tensor of shape (m, hidden_dim)
+        bias : Tensor of shape (m,)
+        clusters : ndarray of shape (m,), int
+            Their meta-labels, of those there are.
+
+        Returns
+        -------
+        source : Tensor of shape (n_labels,), int64
+            Old place of the row now at each place, -1 for those that were set.
+        """
+        old = started_rows(len(self.cluster_of), labels)
+        all_clusters = take_rows(self.cluster_of, old)
+        all_clusters[labels] = torch.as_tensor(clusters).to(all_clusters)
+        position_of, device = self.position_of, self.weight.device
+        self._register_clusters(all_clusters.cpu().numpy())
+        for name, buffer in list(self.named_buffers(recurse=False)):
+            self.register_buffer(name, buffer.to(device))
+        kept = old[self.label_at]
+        source = torch.where(kept < 0, -1, position_of[kept.clamp(min=0)])
+        tables = []
+        for table, values in ((self.weight, weight), (self.bias, bias[:, None])):
+            moved = take_rows(table.data, source)
+            moved[self.position_of[labels]] = values.to(moved.dtype)
+            tables.append(nn.Parameter(moved))
+        self.weight, self.bias = tables
+        return source
+
     # -- training ------------------------------------------------------------------------------
 
     def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
@@ -248,9 +290,27 @@ class SyncHead(nn.Module):
 
         The probability is ``p(label) * p(cluster) ** w``, with w = ``cluster_weight``.
         """
+        score, labels = self._scores(h)
+        score, place = score.topk(min(k, score.shape[1]), dim=1)
+        return _log_odds(score), labels.gather(1, place)
+
+    def grouped_topk(self, h: Tensor, k: int, n_first: int) -> tuple[Tensor, Tensor]:
+        """As ``topk``: the best of the first ``n_first`` labels, then the best of the others."""
+        score, labels = self._scores(h)
+        n_added = len(self.cluster_of) - n_first
+        parts = []
+        for other, n in ((labels >= n_first, n_first), (labels < n_first, n_added)):
+            best, place = score.masked_fill(other, -torch.inf).topk(min(k, n, score.shape[1]), 1)
+            label = labels.gather(1, place).masked_fill(best == -torch.inf, -1)
+            parts.append((_log_odds(best), label))
+        return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
+
+    def _scores(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and labels of the shortlists; -inf with -1 is no label."""
         z, cluster_score, labels = self.candidates(h)
         score = F.logsigmoid(z) + self.cluster_weight * cluster_score
-        score = score.masked_fill(labels < 0, -torch.inf)
-        score, place = score.topk(min(k, score.shape[1]), dim=1)
-        log_odds = score - torch.log1p(-score.exp().clamp(max=1 - 1e-6))
-        return log_odds, labels.gather(1, place)
+        return score.masked_fill(labels < 0, -torch.inf), labels
+
+
+def _log_odds(log_probability: Tensor) -> Tensor:
+    return log_probability - torch.log1p(-log_probability.exp().clamp(max=1 - 1e-6))

@@ -74,3 +74,51 @@ def test_fusion_without_enough_examples_keeps_its_start():
     before = fusion.coef_.copy()
     fusion.fit(c, np.array([[True]]), None)
     assert (fusion.coef_ == before).all()
+
+
+def known_probability(n, m, seed, network, lexical):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(-1, 1.5, (n, m)).astype(np.float32)
+    s = rng.random((n, m)).astype(np.float32)
+    truth = 1 / (1 + np.exp(-(network * z + lexical * s - 1)))
+    c = Candidates(np.tile(np.arange(m), (n, 1)), z, s, np.ones((n, m), bool))
+    return c, rng.random((n, m)) < truth, truth
+
+
+def test_updates_follow_a_change_and_do_not_jump():
+    before, hit, _ = known_probability(1000, 10, 0, 0.1, 4)
+    fusion = Fusion(np.zeros(10), lexical=True).fit(before, hit, None)
+    assert fusion.n_rows == 1000
+    errors = []
+    for seed in range(1, 25):
+        after, hit, truth = known_probability(100, 10, seed, 1.5, 1)
+        errors.append(np.abs(1 / (1 + np.exp(-fusion.log_odds(after))) - truth).mean())
+        fusion.update(after, hit, None)
+    assert errors[1] > 0.7 * errors[0]
+    assert errors[-1] < 0.2 * errors[0]
+    assert fusion.n_rows == 1000 + 24 * 100
+
+
+def test_an_update_without_enough_examples_changes_nothing():
+    c, hit, _ = known_probability(1, 3, 0, 1, 1)
+    fusion = Fusion(np.zeros(3), lexical=True)
+    coef = fusion.coef_.copy()
+    fusion.update(c, hit, None)
+    assert (fusion.coef_ == coef).all() and fusion.n_rows == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_later_labels_do_not_change_the_candidates_before_them(seed):
+    rng = np.random.default_rng(seed)
+    labels = np.array([rng.permutation(8)[:3] for _ in range(6)])
+    logits = rng.normal(size=labels.shape).astype(np.float32)
+    lexical, _ = sparse_scores(6, 8, seed)
+    before = join_candidates(labels, logits, lexical, 8)
+    wide = sp.csr_array((lexical.data, lexical.indices, lexical.indptr), shape=(6, 10))
+    late = np.tile([8, 9], (6, 1))
+    low = np.full(late.shape, -20, np.float32)
+    after = join_candidates(np.hstack([labels, late]), np.hstack([logits, low]), wide, 8, 8)
+    for i in range(6):
+        old = {j: (z, s) for j, z, s, _ in zip(*(x[i] for x in before), strict=True) if j >= 0}
+        new = {j: (z, s) for j, z, s, _ in zip(*(x[i] for x in after), strict=True) if j >= 0}
+        assert {j: x for j, x in new.items() if j < 8} == old

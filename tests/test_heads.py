@@ -77,3 +77,19 @@ def test_topk_is_the_ranking_of_all_labels():
 def test_skip_pools_where_the_hidden_layer_is_narrower():
     pool = heads.SkipPool(6, 3)
     assert pool(torch.tensor([[1.0, 3.0, 0.0, 2.0, 5.0, 5.0]])).tolist() == [[2.0, 1.0, 5.0]]
+
+
+def test_first_labels_rank_bit_for_bit_as_without_those_appended():
+    g = torch.Generator().manual_seed(1)
+    head = heads.OneVsAllHead(12, 12, torch.arange(30), 40, 0.5, 0.5, g).eval()
+    h = torch.randn(4, 12, generator=g)
+    before = head.topk(h, 7)
+    source = head.start_labels(torch.tensor([30, 31]), torch.ones(2, 12), torch.tensor([9.0, -9.0]))
+    assert source.tolist() == [*range(30), -1, -1]
+    score, label = head.grouped_topk(h, 7, 30)
+    assert torch.equal(score[:, :7], before[0]) and torch.equal(label[:, :7], before[1])
+    assert label[:, 7:].tolist() == [[30, 31]] * 4
+    z = head.features(h).sum(1)
+    torch.testing.assert_close(score[:, 7:], torch.stack([z + 9, z - 9], 1))
+    dense = head.features(h) @ head.weight.t() + head.bias
+    torch.testing.assert_close(dense.gather(1, label), score)

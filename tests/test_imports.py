@@ -44,7 +44,7 @@ FLOORS = [
     ["callbacks", "inference", "net"],
     ["prediction", "snapshots"],
     ["held_out", "training"],
-    ["persistence"],
+    ["incremental", "persistence"],
     ["checkpoints"],
     ["classifier"],
 ]

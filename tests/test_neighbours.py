@@ -84,3 +84,15 @@ def test_matrix_rows_are_only_scaled():
     rows = LexicalFeatures().fit_transform(X, None).toarray()
     np.testing.assert_allclose(rows, [[0.6, 0, -0.8], [0, 0, 0]], rtol=1e-6)
     assert X.toarray()[0, 0] == 3.0
+
+
+def test_rows_added_later_count_as_those_at_first():
+    memory, queries = make_rows(40, 15, 0), make_rows(9, 15, 1)
+    Y = sp.csr_array((np.random.default_rng(2).random((40, 7)) < 0.2).astype(np.float32))
+    at_once = KernelNeighbours(5).fit(memory, Y)
+    grown = KernelNeighbours(5).fit(memory[:25], Y[:25, :4]).add(memory[25:], Y[25:])
+    expected = at_once.score(queries).toarray()
+    unknown = KernelNeighbours(5).fit(memory, sp.csr_array(Y.multiply(1)))
+    unknown.Y_ = sp.csr_array(sp.vstack([sp.hstack([Y[:25, :4], Y[:25, 4:] * 0]), Y[25:]]))
+    np.testing.assert_array_equal(grown.score(queries).toarray(), unknown.score(queries).toarray())
+    np.testing.assert_array_equal(grown.score(queries).toarray()[:, :4], expected[:, :4])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sk_inceptionxml.optimizers import RowAdam
+from sk_inceptionxml.optimizers import RowAdam, move_rows, take_rows
 
 
 def sparse_gradient(step, shape, g):
@@ -60,3 +60,29 @@ def test_rowwise_adagrad_is_the_same_sparse_and_dense_and_keeps_one_number_a_row
     torch.testing.assert_close(sparse.detach(), expected)
     torch.testing.assert_close(dense.detach(), expected)
     assert a.state[sparse]["sum"].shape == (9,)
+
+
+@pytest.mark.parametrize("rowwise", [False, True])
+@pytest.mark.parametrize("kind", [RowAdam, torch.optim.Adam])
+def test_moved_rows_go_on_as_if_they_had_stayed(kind, rowwise):
+    if rowwise and kind is not RowAdam:
+        pytest.skip("only tables have it")
+    g = torch.Generator().manual_seed(0)
+    options = {"rowwise": True} if rowwise else {}
+    stayed = torch.nn.Parameter(torch.randn(5, 3, generator=g))
+    old = torch.nn.Parameter(stayed.detach().clone())
+    a, b = kind([stayed], lr=0.1, **options), kind([old], lr=0.1, **options)
+    source = torch.tensor([3, -1, 0, 4, 1, 2, -1])
+    moved = old
+    for step in range(4):
+        grad = torch.randn(5, 3, generator=g)
+        stayed.grad = grad
+        if step == 2:
+            moved = torch.nn.Parameter(take_rows(old.detach(), source))
+            move_rows(b, old, moved, source)
+        moved.grad = grad.clone() if moved is old else take_rows(grad, source)
+        a.step()
+        b.step()
+    assert set(b.state) == {moved}
+    torch.testing.assert_close(moved[source >= 0], stayed[source[source >= 0]])
+    assert (moved[source < 0] == 0).all()

@@ -138,3 +138,33 @@ def test_places_beyond_the_shortlist_hold_no_label():
     score, label = head.topk(make_batch()[0], 7)
     assert (label[score == -torch.inf] == -1).all()
     assert ((label >= 0).sum(1) >= 6).all()
+
+
+def test_started_labels_join_their_clusters_and_leave_the_scores_of_the_others():
+    head, clusters = make_head(3)
+    head.eval()
+    h = make_batch(3)[0]
+    full = N_LABELS + 3
+    score, label = head.topk(h, full)
+    labels = torch.tensor([5, N_LABELS, N_LABELS + 1])  # a known one starts anew and moves
+    weight = torch.arange(3.0)[:, None].expand(3, N_FEATURES).double()
+    source = head.start_labels(labels, weight, torch.arange(3.0).double(), np.array([2, 0, 2]))
+    expected = np.concatenate([clusters, [0, 2]])
+    expected[5] = 2
+    assert head.cluster_of.tolist() == expected.tolist()
+    assert head.label_at[head.position_of].tolist() == list(range(N_LABELS + 2))
+    assert set(head.label_at[source < 0].tolist()) == set(labels.tolist())
+    assert head.bias[head.position_of[labels], 0].tolist() == [0, 1, 2]
+    assert torch.equal(head.weight[head.position_of[labels]], weight)
+    after, names = head.grouped_topk(h, full, N_LABELS)
+    for i in range(len(h)):
+        old = {j: z for j, z in zip(label[i].tolist(), score[i].tolist(), strict=True) if j >= 0}
+        new = {j: z for j, z in zip(names[i].tolist(), after[i].tolist(), strict=True) if j >= 0}
+        kept = [j for j in new if j < N_LABELS and j != 5]
+        assert kept == [j for j in old if j != 5]
+        assert [new[j] for j in kept] == pytest.approx([old[j] for j in kept])
+    # the best clusters bring their new labels along, and nothing else
+    shortlists = head.shortlist(h)[1]
+    for i in range(len(h)):
+        for j in (5, N_LABELS, N_LABELS + 1):
+            assert (j in names[i].tolist()) == (expected[j] in shortlists[i].tolist())

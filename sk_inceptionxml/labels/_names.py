@@ -79,6 +79,6 @@ def unknown_labels_error(target: Target, missing: NDArray[np.int64], n_known: in
     first = first if isinstance(first, str) else first.item()
     return ValueError(
         f"y has {len(names)} label(s) that are not among the {n_known} known ones, the "
-        f"first is {first!r:.80} in y[{row}]. Name all labels in classes when learning, or "
-        "leave unknown ones out (unknown='ignore')."
+        f"first is {first!r:.80} in y[{row}]. Name all labels, also new ones, in classes when "
+        "learning, or leave unknown ones out (unknown='ignore')."
     )

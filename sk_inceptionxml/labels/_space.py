@@ -61,7 +61,8 @@ class LabelSpace:
     classes_ : ndarray of shape (n_labels,)
         Names of the columns of Y: sorted for labels that were read from 1-D or list targets
         (object dtype for lists of strings), the names of the columns for a DataFrame whose
-        columns are all strings, and ``arange(n_labels)`` for other matrices.
+        columns are all strings, and ``arange(n_labels)`` for other matrices. Labels that joined
+        later stand last.
     n_labels : int
         Number of labels.
 
@@ -102,8 +103,9 @@ class LabelSpace:
         return f"LabelSpace(form={self.form!r}, n_labels={self.n_labels})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the lookup table, which is built again on demand."""
-        return {key: value for key, value in self.__dict__.items() if key != "_column_of"}
+        """Return the state without the lookup tables, which are built again on demand."""
+        tables = ("_column_of", "_sorted")
+        return {key: value for key, value in self.__dict__.items() if key not in tables}
 
     @property
     def n_labels(self) -> int:
@@ -113,6 +115,11 @@ class LabelSpace:
     @cached_property
     def _column_of(self) -> dict[str, int]:
         return dict(zip(self.classes_.tolist(), range(self.n_labels), strict=True))
+
+    @cached_property
+    def _sorted(self) -> NDArray[np.int64]:
+        """Columns in the order of their names: labels that join later are appended."""
+        return np.argsort(self.classes_, kind="stable")
 
     # ------------------------------------------------------------------------ y to CSR
 
@@ -161,7 +168,7 @@ class LabelSpace:
         if form == "multiclass" and len(names) == 2:
             form = "binary"
         space = cls(form, names, container=target.container, dtype=target.dtype)
-        Y = space._encode(target, unknown="raise")
+        Y = space.encode_target(target)
         if Y.nnz == 0:
             raise ValueError(
                 f"y has no positive label in any of its {target.n_samples} samples; at least one "
@@ -205,17 +212,22 @@ class LabelSpace:
         if unknown not in ("raise", "ignore"):
             raise ValueError(f"unknown must be 'raise' or 'ignore', got {unknown!r}.")
         target = read_target(y, expected=self.form)
+        self.check_kind(target)
+        check_n_samples(n_samples, target.n_samples)
+        return self.encode_target(target, unknown)
+
+    def check_kind(self, target: Target) -> None:
+        """Refuse a target of another kind than the one that was learned."""
         learned, got = KIND_OF_FORM[self.form], KIND_OF_FORM[target.form]
         if learned != got:
             raise ValueError(f"y was {learned} when its labels were learned, now it is {got}.")
-        check_n_samples(n_samples, target.n_samples)
-        return self._encode(target, unknown)
 
-    def _encode(self, target: Target, unknown: str) -> Any:
+    def encode_target(self, target: Target, unknown: str = "raise") -> Any:
+        """Encode a target that has been read, as :meth:`encode`."""
         if target.csr is not None:
             check_columns(target, self.classes_)
             return target.csr
-        columns = self._columns(target.labels)
+        columns = self.columns(target.labels)
         indptr = cast(NDArray[np.int64], target.indptr)
         missing = columns < 0
         if missing.any():
@@ -228,8 +240,8 @@ class LabelSpace:
         shape = (target.n_samples, self.n_labels)
         return make_canonical(sp.csr_array((ones, columns, indptr), shape=shape))
 
-    def _columns(self, labels: Any) -> NDArray[np.int64]:
-        """Return the column of each label, -1 for an unknown one."""
+    def columns(self, labels: Any) -> NDArray[np.int64]:
+        """Return the column of each label, a list of strings or an array; -1 for an unknown one."""
         if len(labels) == 0:
             return np.zeros(0, dtype=np.int64)
         if isinstance(labels, list) != (self.classes_.dtype.kind in "UO"):
@@ -241,9 +253,10 @@ class LabelSpace:
         if isinstance(labels, list):
             found = map(self._column_of.get, labels, repeat(-1))
             return np.fromiter(cast(Iterable[int], found), dtype=np.int64, count=len(labels))
-        place = np.searchsorted(self.classes_, labels)
+        place = np.searchsorted(self.classes_, labels, sorter=self._sorted)
         place[place == self.n_labels] = 0
-        return np.where(self.classes_[place] == labels, place, -1)
+        column = self._sorted[place]
+        return np.where(self.classes_[column] == labels, column, -1)
 
     # ------------------------------------------------------------------------ rankings to y
 

@@ -17,10 +17,8 @@ from sk_inceptionxml.fusion import Fusion
 from sk_inceptionxml.vectorize._state import vectorizer_from_data
 
 from ._format import (
-    ADDED,
     FORMAT,
     FORMAT_VERSION,
-    FUSION_FEATURES,
     LEFT_OUT,
     MANIFEST,
     MAX_COUNT,
@@ -120,6 +118,17 @@ def manifest_digest(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
+def upgraded(data: dict[str, Any], version: Any) -> dict[str, Any]:
+    """Fill in what later versions added, with the values that give the behaviour before."""
+    if version != 1:
+        return data
+    fusion = data.get("fusion")
+    if isinstance(fusion, dict) and isinstance(fusion.get("coef"), list):
+        more = Fusion.N_FEATURES - len(fusion["coef"])
+        fusion = {**fusion, "coef": fusion["coef"] + [0.0] * more, "n_rows": 0, "n_first": None}
+    return {**data, "fusion": fusion, "calibration": None, "training": None, "fit_seed": 0}
+
+
 def check_manifest(data: Any) -> dict[str, Any]:
     """Return the manifest if every field is of the right type and in range."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
@@ -132,9 +141,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         )
     if data.get("manifest_sha256") != manifest_digest(data):
         fail(f"{MANIFEST} is not what was saved (its SHA-256 differs).")
-    if type(version) is int:
-        for added in range(version + 1, FORMAT_VERSION + 1):
-            data = {**ADDED.get(added, {}), **data}
+    data = upgraded(data, version)
     return fields(
         data,
         MANIFEST,
@@ -155,6 +162,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         loss_curve=list_of(optional(real(-math.inf, math.inf)), 1, 1 << 20),
         training=optional(_TRAINING),
         n_samples=_SIZE,
+        fit_seed=whole(0, 1 << 31),
         shortlist_recall=optional(real(0, 1)),
     )
 
@@ -216,9 +224,11 @@ _TRAINING = object_of(
     best_score=optional(real(0, 1)),
 )
 _FUSION = object_of(
-    coef=list_of(real(-1e9, 1e9), FUSION_FEATURES[1], Fusion.N_FEATURES),
+    coef=list_of(real(-1e9, 1e9), Fusion.N_FEATURES, Fusion.N_FEATURES),
     intercept=real(-1e9, 1e9),
     lexical=_FLAG,
+    n_rows=whole(0),
+    n_first=optional(_SIZE),  # None: all
 )
 
 

@@ -54,6 +54,7 @@ def describe(estimator: InceptionXMLClassifier, memory: Arrays) -> dict[str, Any
         "loss_curve": _column(estimator.loss_curve_),
         "training": _describe_training(estimator),
         "n_samples": int(estimator.n_samples_fit_),
+        "fit_seed": int(estimator.fit_seed_),
         "shortlist_recall": None if recall is None else float(recall),
     }
 

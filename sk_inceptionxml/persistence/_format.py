@@ -8,11 +8,6 @@ FORMAT, FORMAT_VERSION = "sk-inceptionxml", 2
 MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.safetensors"
 FILES = (MANIFEST, WEIGHTS, MEMORY)
 
-# what a version added to the manifest, with the value that gives the behaviour before it
-ADDED = {2: {"calibration": None, "training": None}}
-
-FUSION_FEATURES = {1: 7}  # of an older version; those added later have weight 0
-
 MAX_MANIFEST = 32 << 20  # bytes; a JSON value takes up to 30 times its text in memory
 MAX_HEADER = 1 << 20
 MAX_TENSORS = 512

@@ -201,6 +201,7 @@ def _restore(
     estimator.n_iter_ = len(estimator.loss_curve_)
     _read_training(estimator, manifest["training"])
     estimator.n_samples_fit_ = manifest["n_samples"]
+    estimator.fit_seed_ = manifest["fit_seed"]
     estimator.shortlist_recall_ = manifest["shortlist_recall"]
 
 
@@ -285,9 +286,11 @@ def _read_labels(state: dict[str, Any], arrays: ArrayFile, n_labels: int) -> Lab
 
 def _read_fusion(state: dict[str, Any], arrays: ArrayFile, n_labels: int) -> Fusion:
     fusion = Fusion(arrays.take("log_counts", "f", (n_labels,)), state["lexical"])
-    fusion.coef_ = np.zeros(fusion.N_FEATURES)
-    fusion.coef_[: len(state["coef"])] = state["coef"]
+    fusion.coef_ = np.array(state["coef"])
     fusion.intercept_ = state["intercept"]
+    fusion.n_rows, fusion.n_first = state["n_rows"], state["n_first"] or n_labels
+    if fusion.n_first > n_labels:
+        fail(f"fusion.n_first is {fusion.n_first}, but there are {n_labels} labels.")
     return fusion
 
 
