@@ -303,6 +303,8 @@ def _read_ngrams(data: dict[str, Any], arrays: ArrayFile) -> TfidfVectorizer:
     vectorizer = vectorizer_from_data(data)
     if not isinstance(vectorizer, TfidfVectorizer) or vectorizer.vocabulary is not None:
         fail("lexical.characters must be a TfidfVectorizer without vocabulary.")
+    if vectorizer.analyzer != "char_wb":
+        fail("lexical.characters must count the character n-grams of words (char_wb).")
     fields(tfidf_parameters(vectorizer), "lexical.characters", **NORM)
     grams = arrays.strings("lexical.ngrams", None)
     idf = _read_idf(arrays, "lexical.ngrams.idf", len(grams))
