@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
-from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
 
 WORD_SHARE = 0.3  # of the squared length of a row; the rest is that of character n-grams
 NGRAM = 4
@@ -17,10 +16,15 @@ NGRAM = 4
 def unit_rows(features: sp.csr_array) -> sp.csr_array:
     """Rows scaled to unit length, float32; empty rows stay empty."""
     x = sp.csr_array(features, dtype=np.float32, copy=True)
-    rows = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
-    norm = np.sqrt(np.bincount(rows, weights=x.data.astype(np.float64) ** 2, minlength=x.shape[0]))
-    x.data /= np.maximum(norm, 1e-12).astype(np.float32)[rows]
+    x.data = _unit(x.data, _rows(x))
     return x
+
+
+def ngram_vectorizer() -> TfidfVectorizer:
+    """The definition of the character n-grams and of their weights; unfitted."""
+    return TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(NGRAM, NGRAM), sublinear_tf=True, dtype=np.float32
+    )
 
 
 class LexicalFeatures:
@@ -62,12 +66,7 @@ class LexicalFeatures:
         if texts is not None:
             self.words_ = TfidfTransformer(sublinear_tf=True).fit(counts)
             if self.ngrams:
-                self.ngrams_ = TfidfVectorizer(
-                    analyzer="char_wb",
-                    ngram_range=(NGRAM, NGRAM),
-                    sublinear_tf=True,
-                    dtype=np.float32,
-                )
+                self.ngrams_ = ngram_vectorizer()
                 try:
                     self.ngrams_.fit(texts)
                 except ValueError:  # no text holds a character to count
@@ -93,24 +92,26 @@ class LexicalFeatures:
         -------
         rows : csr_array of shape (n_rows, n_features), float32
         """
-        words = unit_rows(_tfidf(counts, self.words_.idf_))
-        if ngrams is None:
-            return words
-        grams = _tfidf(ngrams, self.ngrams_.idf_)
-        words.data *= np.float32(WORD_SHARE**0.5)
-        grams.data *= np.float32((1 - WORD_SHARE) ** 0.5)
-        return _side_by_side(words, grams)
+        parts = [(counts, _unit(_tfidf(counts, self.words_.idf_), _rows(counts)))]
+        if ngrams is not None:
+            parts.append((ngrams, _tfidf(ngrams, self.ngrams_.idf_)))
+            for (_, data), share in zip(parts, (WORD_SHARE, 1 - WORD_SHARE), strict=True):
+                data *= np.float32(share**0.5)
+        return _side_by_side(parts)
 
     def count_ngrams(self, texts: list[str]) -> sp.csr_array:
         """Counts (n_rows, n_ngrams) of the known character n-grams, float32.
 
         N-grams stay inside words, so each distinct word is split once.
         """
-        analyze, known = self.ngrams_.build_analyzer(), self.ngrams_.vocabulary_.get
-        rows = [text.split() for text in texts]
+        known = self.ngrams_.vocabulary_.get
+        rows = [text.lower().split() for text in texts]
         words = list(chain.from_iterable(rows))
         number = {word: i for i, word in enumerate(dict.fromkeys(words))}
-        split = [[c for c in map(known, analyze(word)) if c is not None] for word in number]
+        split = [
+            [column for gram in _ngrams(word) if (column := known(gram)) is not None]
+            for word in number
+        ]
         lengths = np.fromiter(map(len, split), np.int64, len(split))
         grams = np.fromiter(chain.from_iterable(split), np.int32, lengths.sum())
         of_word = np.fromiter(map(number.__getitem__, words), np.int64, len(words))
@@ -118,32 +119,51 @@ class LexicalFeatures:
         ends = np.cumsum(sizes)
         columns = grams[np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)]
         last_word = np.cumsum([0, *map(len, rows)])
-        indptr = np.concatenate([[0], ends])[last_word].astype(np.int32)
-        ones = np.ones(len(columns), dtype=np.float32)
+        row = np.repeat(np.arange(len(texts)), np.diff(np.concatenate([[0], ends])[last_word]))
         shape = (len(texts), len(self.ngrams_.vocabulary_))
-        counts = sp.csr_array((ones, columns, indptr), shape=shape)
-        counts.sum_duplicates()
-        return counts
+        keys = np.sort(row * shape[1] + columns)
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.diff(first, append=len(keys)).astype(np.float32)
+        row, column = np.divmod(keys[first], shape[1])
+        starts = np.searchsorted(row, np.arange(len(texts) + 1)).astype(np.int32)
+        return sp.csr_array((counts, column.astype(np.int32), starts), shape=shape)
 
 
-def _tfidf(counts: sp.csr_array, idf: np.ndarray) -> sp.csr_array:
-    """Sublinear TF-IDF in rows of unit length, as ``TfidfTransformer(sublinear_tf=True)``."""
-    x = sp.csr_array(counts, dtype=np.float32, copy=True)
-    np.log(x.data, out=x.data)
-    x.data += 1.0
-    x.data *= idf[x.indices]
-    inplace_csr_row_normalize_l2(x)
-    return x
+def _ngrams(word: str) -> list[str]:
+    padded = f" {word} "  # a word too short for an n-gram counts as one
+    return [padded[i : i + NGRAM] for i in range(max(1, len(padded) - NGRAM + 1))]
 
 
-def _side_by_side(left: sp.csr_array, right: sp.csr_array) -> sp.csr_array:
-    """Two matrices of equally many rows as one; ``hstack`` goes through triplets."""
-    n, m = np.diff(left.indptr), np.diff(right.indptr)
-    at_left = np.arange(left.nnz) + np.repeat(right.indptr[:-1], n)
-    at_right = np.arange(right.nnz) + np.repeat(left.indptr[1:], m)
+def _rows(matrix: sp.csr_array) -> np.ndarray:
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def _tfidf(counts: sp.csr_array, idf: np.ndarray) -> np.ndarray:
+    """Values in rows of unit length, the same bits as ``TfidfTransformer(sublinear_tf=True)``."""
+    x = np.log(counts.data.astype(np.float32, copy=False))
+    x += 1.0
+    x *= idf[counts.indices]
+    rows = _rows(counts)
+    norm = np.sqrt(np.bincount(rows, weights=x * x, minlength=counts.shape[0]))
+    return (x / np.where(norm > 0, norm, 1.0)[rows]).astype(np.float32)
+
+
+def _unit(data: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    norm = np.sqrt(np.bincount(rows, weights=data.astype(np.float64) ** 2))
+    return data / np.maximum(norm, 1e-12).astype(np.float32)[rows]
+
+
+def _side_by_side(parts: list[tuple[sp.csr_array, np.ndarray]]) -> sp.csr_array:
+    """Matrices of equally many rows, with other values, as one; ``hstack`` takes detours."""
+    if len(parts) == 1:
+        ((matrix, data),) = parts
+        return sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    (left, left_data), (right, right_data) = parts
+    at_left = np.arange(left.nnz) + np.repeat(right.indptr[:-1], np.diff(left.indptr))
+    at_right = np.arange(right.nnz) + np.repeat(left.indptr[1:], np.diff(right.indptr))
     data = np.empty(left.nnz + right.nnz, dtype=np.float32)
-    indices = np.empty(len(data), dtype=left.indices.dtype)
-    data[at_left], data[at_right] = left.data, right.data
+    indices = np.empty(len(data), dtype=np.promote_types(left.indices.dtype, right.indices.dtype))
+    data[at_left], data[at_right] = left_data, right_data
     indices[at_left], indices[at_right] = left.indices, right.indices + left.shape[1]
     shape = (left.shape[0], left.shape[1] + right.shape[1])
     return sp.csr_array((data, indices, left.indptr + right.indptr), shape=shape)

@@ -95,7 +95,8 @@ class KernelNeighbours:
         rows = np.concatenate([np.empty(0, np.int32), *(part.rows for part in found)])
         weights = np.concatenate([np.empty(0, np.float32), *(part.weights for part in found)])
         votes = sp.csr_array((weights, rows, np.cumsum(lengths)), shape=(n, self.X_.shape[0]))
-        return sp.csr_array(votes @ self.Y_, dtype=np.float32)
+        scores: sp.csr_array = votes @ self.Y_
+        return scores.astype(np.float32, copy=False)
 
     def _weights(self, queries: sp.csr_array, task: slice) -> Weights:
         starts = queries.indptr[task.start : task.stop + 1]
@@ -269,14 +270,17 @@ def _solve(gram: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
 
 def _stored(matrix: sp.csr_array, dtype: type | None = None) -> sp.csr_array:
     """As CSR without stored zeros, of narrow indices: products convert all where they differ."""
-    out = sp.csr_array(matrix, dtype=dtype)
+    out = matrix if isinstance(matrix, sp.csr_array) else sp.csr_array(matrix)
+    if dtype is not None:
+        out = out.astype(dtype, copy=False)
     if not out.has_canonical_format or not out.data.all():
         out = out.copy()
         out.sum_duplicates()
         out.eliminate_zeros()
     kind = _index_type(max(out.nnz, *out.shape))
-    arrays = (out.data, out.indices.astype(kind, copy=False), out.indptr.astype(kind, copy=False))
-    return sp.csr_array(arrays, shape=out.shape)
+    if out.indices.dtype == out.indptr.dtype == kind:
+        return out
+    return sp.csr_array((out.data, out.indices.astype(kind), out.indptr.astype(kind)), out.shape)
 
 
 def _index_type(largest: int) -> type:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank, recall
@@ -201,7 +202,7 @@ class LabelRanker:
         return Rows(self.vectorizer_.transform(X, full=True), None)
 
     def _counts(self, tokens: Tokens) -> sp.csr_array:
-        return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])
+        return tokens.to_csr(self.vectorizer_.n_tokens_, first=2)
 
     def _ranking(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Columns (n, k) and log-odds (n, k) of the best labels."""
@@ -227,7 +228,7 @@ class LabelRanker:
         labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
         scores = None
         if lexical is not None and self.neighbours_ is not None:
-            scores = self.neighbours_.score(lexical)
+            scores = self.neighbours_.score(lexical, torch.get_num_threads())
         return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES)
 
 
