@@ -9,13 +9,14 @@ neighbours share their vote instead of repeating it, which plain nearest-neighbo
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.blas import ssyrk
 from scipy.linalg.lapack import dposv
+
+from sk_inceptionxml.threads import one_blas_thread
 
 QUERIES_AT_ONCE = 16
 GRAM_BUDGET = 1 << 22  # numbers of a dense block of neighbours, 16 MB
@@ -88,9 +89,16 @@ class KernelNeighbours:
         queries = _stored(queries, np.float32)
         n = queries.shape[0]
         tasks = [slice(i, min(i + QUERIES_AT_ONCE, n)) for i in range(0, n, QUERIES_AT_ONCE)]
-        with ThreadPoolExecutor(max(1, min(n_threads, len(tasks)))) as pool:
-            use = pool.map if n_threads > 1 and len(tasks) > 1 else map
-            found = list(use(partial(self._weights, queries), tasks))
+
+        def weigh(task: slice) -> Weights:
+            with one_blas_thread():  # the limit is one of the thread or one of all, by the BLAS
+                return self._weights(queries, task)
+
+        if n_threads > 1 and len(tasks) > 1:
+            with one_blas_thread(), ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
+                found = list(pool.map(weigh, tasks))
+        else:
+            found = list(map(weigh, tasks))
         lengths = np.concatenate([[0], *(part.lengths for part in found)])
         rows = np.concatenate([np.empty(0, np.int32), *(part.rows for part in found)])
         weights = np.concatenate([np.empty(0, np.float32), *(part.weights for part in found)])
