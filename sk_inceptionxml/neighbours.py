@@ -8,10 +8,19 @@ neighbours share their vote instead of repeating it, which plain nearest-neighbo
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg.blas import ssyrk
+from scipy.linalg.lapack import dposv
 
-QUERY_CHUNK = 128
+from sk_inceptionxml.threads import one_blas_thread
+
+QUERIES_AT_ONCE = 16
+GRAM_BUDGET = 1 << 22  # numbers of a dense block of neighbours, 16 MB
+BLOCKS_A_PLACE = 8
 
 
 class KernelNeighbours:
@@ -31,7 +40,7 @@ class KernelNeighbours:
 
     Attributes
     ----------
-    X_ : csr_array of shape (n_rows, n_words)
+    X_ : csr_array of shape (n_rows, n_words), float32
         Training rows, of unit length.
     Y_ : csr_array of shape (n_rows, n_labels)
         Their labels.
@@ -52,8 +61,12 @@ class KernelNeighbours:
 
     def fit(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
         """Remember rows of unit length (n_rows, n_words) and their labels (n_rows, n_labels)."""
-        self.X_, self.Y_ = sp.csr_array(X), sp.csr_array(Y)
+        self.X_, self.Y_ = _stored(X, np.float32), _stored(Y)
         self._words = sp.csr_array(self.X_.T)  # postings of each word
+        row = np.repeat(np.arange(self.X_.shape[0]), np.diff(self.X_.indptr))
+        squares = self.X_.data.astype(np.float64) ** 2
+        self._squared_norms = np.bincount(row, squares, minlength=self.X_.shape[0])
+        self._positive = bool((self.X_.data > 0).all())
         return self
 
     def add(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
@@ -68,13 +81,16 @@ class KernelNeighbours:
             sp.vstack([wide, Y], format="csr"),
         )
 
-    def score(self, queries: sp.csr_array) -> sp.csr_array:
+    def score(self, queries: sp.csr_array, n_threads: int = 1) -> sp.csr_array:
         """Scores of the labels of the neighbours.
 
         Parameters
         ----------
         queries : csr_array of shape (n_queries, n_words)
             Rows of unit length.
+        n_threads : int, default=1
+            Threads that share the queries. The scores of a query depend on it alone, never on
+            the other queries or on the threads.
 
         Returns
         -------
@@ -82,82 +98,210 @@ class KernelNeighbours:
             Near 1 where the neighbours agree on a label, near 0 (also below) where not. A query
             that shares no word with the memory has an empty row.
         """
-        parts = [
-            self._score(queries[i : i + QUERY_CHUNK])
-            for i in range(0, queries.shape[0], QUERY_CHUNK)
-        ]
-        if not parts:
-            return sp.csr_array((0, self.Y_.shape[1]), dtype=np.float32)
-        return sp.csr_array(sp.vstack(parts, format="csr")) if len(parts) > 1 else parts[0]
-
-    def _score(self, queries: sp.csr_array) -> sp.csr_array:
-        rows, found = self._nearest(queries)
-        n, k = rows.shape
-        gram = self._gram(rows, queries)
-        kernel, similarity = gram[:, :k, :k], np.where(found, gram[:, k, :k], 0.0)
-        kernel *= found[:, :, None] & found[:, None, :]  # empty places must not take part
-        diagonal = np.arange(k)
-        kernel[:, diagonal, diagonal] += self.ridge
-        weights = np.linalg.solve(kernel, similarity[..., None])[..., 0].astype(np.float32)
-        weights[~found] = 0.0
-        votes = sp.csr_array(
-            (weights.ravel(), rows.ravel(), np.arange(0, n * k + 1, k)),
-            shape=(n, self.X_.shape[0]),
-        )
-        return sp.csr_array(votes @ self.Y_)
-
-    def _nearest(self, queries: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (n, k) of the memory, and whether each shares a feature with the query."""
-        similarity = self._prune(queries) @ self._words
+        queries = _stored(queries, np.float32)
         n = queries.shape[0]
-        k = min(self.n_neighbors, self.X_.shape[0])
-        rows = np.zeros((n, k), dtype=np.int64)
-        found = np.zeros((n, k), dtype=bool)
-        for i, (a, b) in enumerate(zip(similarity.indptr[:-1], similarity.indptr[1:], strict=True)):
-            value, index = similarity.data[a:b], similarity.indices[a:b]
-            if b - a > k:
-                index = index[np.argpartition(value, b - a - k)[b - a - k :]]
-            rows[i, : len(index)] = np.sort(index)
-            found[i, : len(index)] = True
-        return rows, found
+        tasks = [slice(i, min(i + QUERIES_AT_ONCE, n)) for i in range(0, n, QUERIES_AT_ONCE)]
 
-    def _prune(self, queries: sp.csr_array) -> sp.csr_array:
-        """The queries without the common features that exceed ``max_postings``."""
-        postings = np.diff(self._words.indptr)[queries.indices]
-        row = np.repeat(np.arange(queries.shape[0]), np.diff(queries.indptr))
-        order = np.lexsort((postings, row))
-        total = np.cumsum(postings[order])
-        before = np.concatenate([[0], total])[queries.indptr[:-1]]
-        keep = np.empty(len(order), dtype=bool)
-        first = np.arange(len(order)) == queries.indptr[:-1][row]  # row is sorted, as is order's
-        keep[order] = first | (total - before[row] <= self.max_postings)
-        pruned = sp.csr_array(queries, copy=True)
-        pruned.data = np.where(keep, pruned.data, 0.0).astype(np.float32)
-        pruned.eliminate_zeros()
-        return pruned
+        def weigh(task: slice) -> Weights:
+            with one_blas_thread():  # the limit is one of the thread or one of all, by the BLAS
+                return self._weights(queries, task)
 
-    def _gram(self, rows: np.ndarray, queries: sp.csr_array) -> np.ndarray:
-        """Cosines among the k neighbours and their query, which is the last row: (n, k+1, k+1).
+        if n_threads > 1 and len(tasks) > 1:
+            with one_blas_thread(), ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
+                found = list(pool.map(weigh, tasks))
+        else:
+            found = list(map(weigh, tasks))
+        lengths = np.concatenate([[0], *(part.lengths for part in found)])
+        rows = np.concatenate([np.empty(0, np.int32), *(part.rows for part in found)])
+        weights = np.concatenate([np.empty(0, np.float32), *(part.weights for part in found)])
+        votes = sp.csr_array((weights, rows, np.cumsum(lengths)), shape=(n, self.X_.shape[0]))
+        scores: sp.csr_array = votes @ self.Y_
+        return scores.astype(np.float32, copy=False)
 
-        From one sparse product: columns are shifted by query, which makes it block-diagonal.
+    def _weights(self, queries: sp.csr_array, task: slice) -> Weights:
+        starts = queries.indptr[task.start : task.stop + 1]
+        entries = slice(starts[0], starts[-1])
+        words, values, starts = queries.indices[entries], queries.data[entries], starts - starts[0]
+        rows, lengths = self._nearest(words, values, starts)
+        block = self.X_[rows]
+        weights = np.empty(len(rows), dtype=np.float32)
+        place = np.empty(self.X_.shape[1], dtype=np.intp)  # scratch memory of cosines
+        first = 0
+        for i, k in enumerate(lengths.tolist()):
+            part = slice(first, first + k)
+            first += k
+            if k:
+                bounds = block.indptr[part.start : part.stop + 1]
+                old, new = slice(bounds[0], bounds[-1]), slice(starts[i], starts[i + 1])
+                columns = np.concatenate([block.indices[old], words[new]], dtype=np.intp)
+                data = np.concatenate([block.data[old], values[new]])
+                sizes = np.append(np.diff(bounds), starts[i + 1] - starts[i])
+                gram = cosines(columns, data, sizes, place)
+                diagonal = self._squared_norms[rows[part]] + self.ridge
+                weights[part] = _solve(gram, diagonal)
+        return Weights(rows, lengths, weights)
+
+    def _nearest(
+        self, words: np.ndarray, values: np.ndarray, starts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the memory nearest to each query, of those that share a feature.
+
+        They come query by query, ascending, with their number for each query.
         """
-        n, k = rows.shape
-        m = k + 1
-        block = sp.csr_array(sp.vstack([self.X_[rows.ravel()], queries], format="csr"))
-        place = np.hstack([np.arange(n * k).reshape(n, k), n * k + np.arange(n)[:, None]]).ravel()
-        block = block[place]
-        query = np.repeat(np.arange(n, dtype=np.int64), m)
-        key = np.repeat(query, np.diff(block.indptr)) * self.X_.shape[1] + block.indices
-        # np.unique would do, but its hash table is many times slower than sorting
-        order = np.argsort(key, kind="stable")
-        ordered = key[order]
-        columns = np.empty(len(key), dtype=np.int64)
-        columns[order] = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])[: len(key)]
-        wide = sp.csr_array(
-            (block.data, columns, block.indptr), shape=(n * m, int(columns.max(initial=0)) + 1)
-        )
-        product = wide @ wide.T
-        row = np.repeat(np.arange(n * m), np.diff(product.indptr))
-        gram = np.zeros(n * m * m, dtype=np.float32)
-        gram[row * m + product.indices % m] = product.data
-        return gram.reshape(n, m, m)
+        n, n_rows = len(starts) - 1, self.X_.shape[0]
+        words, values, starts = self._prune(words, values, starts)
+        postings = self._words[words]
+        ends = postings.indptr[starts]
+        # one product for all: each query has rows of its own
+        places = postings.indices.astype(_index_type(n * n_rows), copy=False)
+        for i in range(n):
+            places[ends[i] : ends[i + 1]] += i * n_rows
+        columns = (postings.data, places, postings.indptr)
+        cosine = sp.csc_array(columns, shape=(n * n_rows, len(words))) @ values
+        touched = None
+        if not (self._positive and (values > 0).all()):  # what is shared may cancel out
+            touched = np.zeros(cosine.shape, dtype=bool)
+            touched[places] = True
+            touched = touched.reshape(n, n_rows)
+        row, column = largest(cosine.reshape(n, n_rows), self.n_neighbors, touched)
+        return column.astype(np.int32), np.bincount(row, minlength=n)
+
+    def _prune(
+        self, words: np.ndarray, values: np.ndarray, starts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The queries without the common features that exceed ``max_postings``."""
+        postings = (self._words.indptr[words + 1] - self._words.indptr[words]).astype(np.int64)
+        query = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        order = np.lexsort((postings, query))  # query is sorted: it is the same in this order
+        total = np.cumsum(postings[order])
+        before = np.concatenate([[0], total])[starts[:-1]]
+        keep = np.empty(len(order), dtype=bool)
+        keep[order] = total - before[query] <= self.max_postings
+        keep[order[starts[:-1][np.diff(starts) > 0]]] = True
+        return words[keep], values[keep], np.concatenate([[0], np.cumsum(keep)])[starts]
+
+
+class Weights(NamedTuple):
+    """Rows of the memory that take part for each query, query by query, and their weights."""
+
+    rows: np.ndarray
+    lengths: np.ndarray
+    weights: np.ndarray
+
+
+def largest(
+    values: np.ndarray, k: int, among: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the k largest values of each row, in ascending order.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, m), float32
+    k : int
+    among : ndarray of shape (n, m), bool, optional
+        Where to choose from; by default where the value is positive.
+
+    Returns
+    -------
+    rows, columns : ndarray of shape (at most n * k,), int
+        Of equal values the first are taken.
+    """
+    n, m = values.shape
+    n_blocks = BLOCKS_A_PLACE * k
+    depth = m // n_blocks
+    if among is not None:
+        row, column = np.nonzero(among)
+    elif depth < 2:
+        row, column = np.nonzero(values > 0)
+    else:
+        # k blocks hold a value of the bound or more, so the k-th largest value is no smaller
+        best = values[:, : depth * n_blocks].reshape(n, depth, n_blocks).max(axis=1)
+        bound = np.partition(best, n_blocks - k, axis=1)[:, n_blocks - k]
+        least = np.nextafter(np.float32(0), np.float32(1))
+        flat = np.flatnonzero(values >= np.maximum(bound, least)[:, None])
+        row, column = np.divmod(flat, m)
+    order = np.lexsort((-values[row, column], row))  # stable: columns ascend already
+    place = np.arange(len(row)) - np.searchsorted(row, np.arange(n))[row]
+    chosen = np.sort(order[place < k])
+    return row[chosen], column[chosen]
+
+
+def cosines(
+    columns: np.ndarray, data: np.ndarray, lengths: np.ndarray, place: np.ndarray
+) -> np.ndarray:
+    """Products of k sparse rows with each other: (k, k), right below the diagonal alone.
+
+    Parameters
+    ----------
+    columns, data : ndarray of shape (n_entries,), intp and float32
+        Entries of the rows, row by row.
+    lengths : ndarray of shape (k,), int
+        Entries of each row.
+    place : ndarray of shape (n_columns,), intp
+        Scratch memory; what it holds does not matter.
+
+    Notes
+    -----
+    A dense product over the columns that two rows or more share.
+    """
+    n, k = len(columns), len(lengths)
+    entries = np.arange(n)
+    place[columns] = entries
+    entry = place[columns]  # the last entry of the column stands for it
+    shared = np.bincount(entry, minlength=n) > 1
+    width = int(np.count_nonzero(shared))
+    number = np.where(shared, np.cumsum(shared) - 1, width)
+    column = number[entry]  # columns of one row are the last one, which is cleared
+    if k * width > GRAM_BUDGET:
+        return _cosines_by_parts(column, data, lengths, width)
+    dense = np.zeros((k, width + 1), dtype=np.float32)
+    dense.ravel()[np.repeat(np.arange(0, dense.size, width + 1), lengths) + column] = data
+    dense[:, width] = 0.0
+    gram: np.ndarray = ssyrk(1.0, dense.T, trans=1, lower=1)
+    return gram
+
+
+def _cosines_by_parts(
+    column: np.ndarray, data: np.ndarray, lengths: np.ndarray, width: int
+) -> np.ndarray:
+    """The same in bounded memory, where rows or columns are many."""
+    k = len(lengths)
+    row = np.repeat(np.arange(k), lengths)
+    gram = np.zeros((k, k), dtype=np.float32)
+    step = max(1, GRAM_BUDGET // k)
+    for start in range(0, width, step):
+        dense = np.zeros((k, min(step, width - start)), dtype=np.float32)
+        inside = (column >= start) & (column < start + dense.shape[1])
+        dense[row[inside], column[inside] - start] = data[inside]
+        gram += dense @ dense.T
+    return gram
+
+
+def _solve(gram: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+    """Weights of all rows but the last, which is the query."""
+    kernel, similarity = gram[:-1, :-1].astype(np.float64, order="F"), gram[-1, :-1]
+    np.fill_diagonal(kernel, diagonal)
+    _, weights, info = dposv(kernel, similarity, lower=1)
+    if info:  # without a ridge, equal rows are singular
+        lower = np.tril(kernel, -1)
+        weights = np.linalg.lstsq(lower + lower.T + np.diag(diagonal), similarity)[0]
+    return weights
+
+
+def _stored(matrix: sp.csr_array, dtype: type | None = None) -> sp.csr_array:
+    """As CSR without stored zeros, of narrow indices: products convert all where they differ."""
+    out = matrix if isinstance(matrix, sp.csr_array) else sp.csr_array(matrix)
+    if dtype is not None:
+        out = out.astype(dtype, copy=False)
+    if not out.has_canonical_format or not out.data.all():
+        out = out.copy()
+        out.sum_duplicates()
+        out.eliminate_zeros()
+    kind = _index_type(max(out.nnz, *out.shape))
+    if out.indices.dtype == out.indptr.dtype == kind:
+        return out
+    return sp.csr_array((out.data, out.indices.astype(kind), out.indptr.astype(kind)), out.shape)
+
+
+def _index_type(largest: int) -> type:
+    return np.int32 if largest <= np.iinfo(np.int32).max else np.int64

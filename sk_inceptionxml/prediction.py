@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_inceptionxml.calibration import Calibration
@@ -208,7 +209,7 @@ class LabelRanker:
         return Rows(self.vectorizer_.transform(X, full=True), None)
 
     def _counts(self, tokens: Tokens) -> sp.csr_array:
-        return sp.csr_array(tokens.to_csr(self.vectorizer_.n_tokens_)[:, 2:])
+        return tokens.to_csr(self.vectorizer_.n_tokens_, first=2)
 
     def _lexical(self, rows: Rows) -> sp.csr_array | None:
         """Lexical features of rows; None where lexical evidence is off."""
@@ -238,7 +239,7 @@ class LabelRanker:
         labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k, n_first)
         scores = None
         if lexical is not None and self.neighbours_ is not None:
-            scores = self.neighbours_.score(lexical)
+            scores = self.neighbours_.score(lexical, torch.get_num_threads())
         return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES, n_first)
 
 

@@ -280,7 +280,9 @@ class SyncHead(nn.Module):
         for i in range(0, len(r), step):
             p = positions[i : i + step].clamp(min=0)
             gathered = self.weight.index_select(0, p.flatten()).view(*p.shape, -1)
-            z = torch.bmm(gathered.to(r.dtype), r[i : i + step].unsqueeze(2)).squeeze(2)
+            # this side first: a product with one column is many times slower
+            rows = r[i : i + step].unsqueeze(1)
+            z = torch.bmm(rows, gathered.to(r.dtype).transpose(1, 2)).squeeze(1)
             parts.append(z + self.bias[:, 0].index_select(0, p.flatten()).view(p.shape))
         labels = torch.where(positions >= 0, self.label_at[positions.clamp(min=0)], -1)
         return torch.cat(parts), cluster_score.repeat_interleave(s, dim=1), labels

@@ -13,6 +13,7 @@ import torch
 from sklearn.base import clone
 
 from sk_inceptionxml import InceptionXMLClassifier, incremental, prediction
+from sk_inceptionxml.held_out import hold_out
 from sk_inceptionxml.labels import grow_label_space
 
 COLOURS = ["red", "blue", "green", "white"]
@@ -449,34 +450,47 @@ def test_the_structure_cannot_change(name, value, fitted):
 @pytest.mark.parametrize("head", HEADS)
 def test_warm_start_goes_on_and_a_cold_one_does_not(head):
     classifier = small(head=head, warm_start=True, n_neighbors=0).fit(TITLES, LISTS)
-    network, loss = classifier.net_.module_, classifier.loss_curve_[-1]
+    loss = classifier.loss_curve_[-1]
     classifier.fit(TITLES, LISTS)
-    assert classifier.net_.module_ is network
     assert classifier.loss_curve_[-1] < loss
     cold = small(head=head, n_neighbors=0).fit(TITLES, LISTS)
     first = cold.loss_curve_
     assert cold.fit(TITLES, LISTS).loss_curve_ == first
 
 
-def test_warm_start_holds_the_same_rows_out():
+def test_warm_start_holds_the_same_rows_out(monkeypatch):
     """Rows that the network was trained on would make the fusion trust it too far."""
     titles = [f"{t} again{i % 7}" for i, t in enumerate(TITLES)]
     held_out = []
 
-    class Watched(InceptionXMLClassifier):
-        def _split(self, n, random_state):
-            parts = super()._split(n, random_state)
-            held_out.append(parts[1].tolist())
-            return parts
+    def watched(*args):
+        parts = hold_out(*args)
+        held_out.append(parts[1].place.tolist())
+        return parts
 
-    settings = small().get_params() | dict(random_state=None, validation_fraction=0.6)
-    classifier = Watched(**settings | dict(warm_start=True, max_epochs=1))
+    monkeypatch.setattr("sk_inceptionxml.classifier.hold_out", watched)
+    settings = small().get_params() | dict(random_state=None, validation_fraction=0.6, max_epochs=1)
+    classifier = InceptionXMLClassifier(**settings | dict(warm_start=True))
     for _ in range(2):
         classifier.fit(titles, LISTS)
     assert len(held_out[0]) > 0
     assert held_out[0] == held_out[1]
-    Watched(**settings | dict(max_epochs=1)).fit(titles, LISTS)
+    InceptionXMLClassifier(**settings).fit(titles, LISTS)
     assert held_out[2] != held_out[0]
+
+
+def test_a_failed_warm_start_changes_nothing(monkeypatch):
+    classifier = small(warm_start=True).fit(TITLES, LISTS)
+    before = classifier.predict_topk(TITLES)
+
+    def fails(*args):
+        raise FloatingPointError("training went wrong")
+
+    monkeypatch.setattr("sk_inceptionxml.callbacks.NonFiniteGuard.on_epoch_end", fails)
+    with pytest.raises(FloatingPointError, match="went wrong"):
+        classifier.fit(TITLES, LISTS)
+    for old, new in zip(before, classifier.predict_topk(TITLES), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_warm_start_after_growth_keeps_the_order_of_the_labels(fitted):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sk_inceptionxml.lexical import LexicalFeatures, unit_rows
-from sk_inceptionxml.neighbours import KernelNeighbours
+from sk_inceptionxml import neighbours
+from sk_inceptionxml.lexical import unit_rows
+from sk_inceptionxml.neighbours import KernelNeighbours, largest
 
 
 def make_rows(n, width, seed, density=0.3):
@@ -15,30 +18,103 @@ def make_rows(n, width, seed, density=0.3):
     return unit_rows(sp.csr_array(sp.random(n, width, density, random_state=rng, format="csr")))
 
 
-def literal_scores(memory, Y, queries, k, ridge):
-    X, Y, Q = memory.toarray(), Y.toarray(), queries.toarray()
+def literal_scores(memory, Y, queries, k, ridge, max_postings=50_000):
+    """Ridge regression on the nearest rows, query by query, in dense float64."""
+    X, Y, Q = (m.toarray().astype(np.float64) for m in (memory, Y, queries))
     out = np.zeros((len(Q), Y.shape[1]))
+    postings = (X != 0).sum(axis=0)
     for i, q in enumerate(Q):
-        cosine = X @ q
-        shares = ((X != 0) & (q != 0)).any(axis=1)
-        near = np.flatnonzero(shares)
+        words = np.flatnonzero(q)
+        words = words[np.argsort(postings[words], kind="stable")]
+        read = np.cumsum(postings[words]) <= max_postings
+        read[:1] = True
+        words = words[read]
+        near = np.flatnonzero((X[:, words] != 0).any(axis=1))
+        cosine = (X[:, words] @ q[words]).astype(np.float32)
         near = near[np.argsort(-cosine[near], kind="stable")][:k]
         kernel = X[near] @ X[near].T + ridge * np.eye(len(near))
-        out[i] = np.linalg.solve(kernel, cosine[near]) @ Y[near]
+        out[i] = np.linalg.solve(kernel, X[near] @ q) @ Y[near]
     return out
 
 
+def counted_rows(n, width, seed, density):
+    """Rows of small whole numbers: many of them, and many cosines, are equal."""
+    rng = np.random.default_rng(seed)
+    counts = np.where(rng.random((n, width)) < density, rng.integers(1, 3, (n, width)), 0)
+    return sp.csr_array(counts.astype(np.float32))
+
+
+@pytest.mark.parametrize("max_postings", [50_000, 120, 1])
 @pytest.mark.parametrize("k", [1, 5, 60])
-def test_scores_equal_the_literal_regression(k):
+def test_scores_equal_the_literal_regression(k, max_postings):
     memory, queries = make_rows(40, 15, 0), make_rows(150, 15, 1)
     Y = sp.csr_array((np.random.default_rng(2).random((40, 7)) < 0.2).astype(np.float32))
-    scores = KernelNeighbours(k, ridge=0.5).fit(memory, Y).score(queries)
-    expected = literal_scores(memory, Y, queries, k, 0.5)
-    np.testing.assert_allclose(scores.toarray(), expected, atol=2e-5)
+    scores = KernelNeighbours(k, 0.5, max_postings).fit(memory, Y).score(queries)
+    assert scores.dtype == np.float32
+    expected = literal_scores(memory, Y, queries, k, 0.5, max_postings)
+    np.testing.assert_allclose(scores.toarray(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_pruned_search_reads_the_rarest_features_first():
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 90),
+    k=st.integers(1, 8),
+    density=st.floats(0.02, 0.6),
+    max_postings=st.integers(1, 60),
+)
+def test_scores_equal_the_literal_regression_where_cosines_are_equal(
+    seed, n, k, density, max_postings
+):
+    # sums of small whole numbers are exact, so that both formulations see the same ties
+    memory = counted_rows(n, 12, seed, density)
+    queries = counted_rows(5, 12, seed + 1, 0.3)
+    Y = sp.csr_array(np.eye(n, dtype=np.float32))
+    scores = KernelNeighbours(k, 0.5, max_postings).fit(memory, Y).score(queries)
+    expected = literal_scores(memory, Y, queries, k, 0.5, max_postings)
+    np.testing.assert_allclose(scores.toarray(), expected, rtol=1e-4, atol=2e-5)
+
+
+def test_features_of_either_sign_share_as_others_do():
     rng = np.random.default_rng(0)
+    dense = np.where(rng.random((60, 10)) < 0.3, rng.normal(size=(60, 10)), 0.0)
+    memory, queries = unit_rows(sp.csr_array(dense[:50])), unit_rows(sp.csr_array(dense[50:]))
+    Y = sp.csr_array(np.eye(50, dtype=np.float32))
+    scores = KernelNeighbours(4).fit(memory, Y).score(queries)
+    expected = literal_scores(memory, Y, queries, 4, 0.5)
+    assert (expected < 0).any()
+    np.testing.assert_allclose(scores.toarray(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_equal_rows_share_one_vote_without_a_ridge():
+    memory = sp.csr_array(np.ones((3, 1), dtype=np.float32))
+    Y = sp.csr_array(np.eye(3, dtype=np.float32))
+    scores = KernelNeighbours(3, ridge=0.0).fit(memory, Y).score(memory[[0]])
+    np.testing.assert_allclose(scores.toarray(), np.full((1, 3), 1 / 3), rtol=1e-5)
+
+
+def test_a_block_of_any_size_gives_the_same_scores(monkeypatch):
+    memory, queries = make_rows(40, 15, 0), make_rows(20, 15, 1)
+    Y = sp.csr_array(np.eye(40, dtype=np.float32))
+    regression = KernelNeighbours(9).fit(memory, Y)
+    whole = regression.score(queries).toarray()
+    monkeypatch.setattr(neighbours, "GRAM_BUDGET", 40)
+    np.testing.assert_allclose(regression.score(queries).toarray(), whole, rtol=1e-5, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 10_000), m=st.integers(1, 400), k=st.integers(1, 10))
+def test_largest_values_are_those_of_a_stable_sort(seed, m, k):
+    values = np.random.default_rng(seed).integers(-1, 12, (3, m)).astype(np.float32)
+    rows, columns = largest(values, k)
+    for i, row in enumerate(values):
+        best = [j for j in np.argsort(-row, kind="stable") if row[j] > 0][:k]
+        assert columns[rows == i].tolist() == sorted(best)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_pruned_search_reads_the_rarest_features_first(seed):
+    rng = np.random.default_rng(seed)
     common = sp.csr_array(np.ones((200, 1)))
     rare = sp.csr_array((np.ones(200), (np.arange(200), np.arange(200) // 2)), shape=(200, 100))
     X = unit_rows(sp.csr_array(sp.hstack([common, rare * 2])))
@@ -56,34 +132,23 @@ def test_query_without_a_known_feature_has_no_score():
     assert np.abs(scores.toarray()).max() == 0
 
 
-def test_a_query_is_scored_alone_as_in_a_batch():
-    memory, queries = make_rows(40, 15, 0), make_rows(9, 15, 1)
-    Y = sp.csr_array(np.eye(40, dtype=np.float32))
-    neighbours = KernelNeighbours(5).fit(memory, Y)
-    together = neighbours.score(queries).toarray()
-    alone = np.vstack([neighbours.score(queries[[i]]).toarray() for i in range(9)])
-    np.testing.assert_allclose(together, alone, atol=1e-6)
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_a_query_is_scored_alone_as_in_a_batch(n_threads):
+    memory, queries = make_rows(90, 15, 0), make_rows(70, 15, 1)
+    Y = sp.csr_array(np.eye(90, dtype=np.float32))
+    regression = KernelNeighbours(5).fit(memory, Y)
+    together = regression.score(queries, n_threads).toarray()
+    alone = np.vstack([regression.score(queries[[i]]).toarray() for i in range(70)])
+    assert np.array_equal(together, alone)
 
 
-def test_lexical_features_have_unit_length_and_see_through_a_typo():
-    texts = ["wooden boat", "stone bridge", "", "a boat"]
-    counts = sp.csr_array(
-        np.array([[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 0], [0, 1, 0, 0, 1]], np.float32)
-    )
-    features = LexicalFeatures()
-    rows = features.fit_transform(counts, texts)
-    norms = np.sqrt(rows.multiply(rows).sum(axis=1))
-    np.testing.assert_allclose(norms[[0, 1, 3]], 1.0, rtol=1e-5)
-    typo = features.transform(sp.csr_array((1, 5), dtype=np.float32), ["woodden"])
-    cosine = (rows @ typo.T).toarray().ravel()
-    assert cosine.argmax() == 0 and cosine[0] > 0.1
-
-
-def test_matrix_rows_are_only_scaled():
-    X = sp.csr_array(np.array([[3.0, 0, -4.0], [0, 0, 0]], np.float32))
-    rows = LexicalFeatures().fit_transform(X, None).toarray()
-    np.testing.assert_allclose(rows, [[0.6, 0, -0.8], [0, 0, 0]], rtol=1e-6)
-    assert X.toarray()[0, 0] == 3.0
+def test_rows_given_are_left_as_they_were():
+    memory = sp.csr_array(np.array([[3.0, 0, 1.0], [0, 2.0, 0]], np.float32))
+    memory.indices[:2] = memory.indices[:2][::-1].copy()  # unsorted
+    Y = sp.csr_array(np.eye(2, dtype=np.float32))
+    before = memory.indices.copy(), memory.data.copy()
+    KernelNeighbours(2).fit(memory, Y).score(memory)
+    assert np.array_equal(memory.indices, before[0]) and np.array_equal(memory.data, before[1])
 
 
 def test_rows_added_later_count_as_those_at_first():
@@ -96,3 +161,9 @@ def test_rows_added_later_count_as_those_at_first():
     unknown.Y_ = sp.csr_array(sp.vstack([sp.hstack([Y[:25, :4], Y[:25, 4:] * 0]), Y[25:]]))
     np.testing.assert_array_equal(grown.score(queries).toarray(), unknown.score(queries).toarray())
     np.testing.assert_array_equal(grown.score(queries).toarray()[:, :4], expected[:, :4])
+
+
+def test_no_queries_have_no_scores():
+    Y = sp.csr_array(np.eye(10, dtype=np.float32))
+    scores = KernelNeighbours(3).fit(make_rows(10, 5, 0), Y).score(make_rows(10, 5, 0)[:0])
+    assert scores.shape == (0, 10)

@@ -68,3 +68,12 @@ def test_take_rejects_rows_that_do_not_exist():
     for rows in ([5], [-6], [0.5], np.ones(3, bool)):
         with pytest.raises(IndexError):
             tokens.take(rows)
+
+
+def test_to_csr_leaves_out_the_ids_before_the_first_column():
+    tokens = Tokens(np.array([3, 1, 3, 1, 0, 2], "int32"), np.array([0, 3, 4, 6]))
+    expected = tokens.to_csr(5).toarray()[:, 2:]
+    assert np.array_equal(tokens.to_csr(5, first=2).toarray(), expected)
+    weighed = Tokens(tokens.ids, tokens.offsets, np.arange(1, 7, dtype=np.float32))
+    assert np.array_equal(weighed.to_csr(5, first=2).toarray(), weighed.to_csr(5).toarray()[:, 2:])
+    assert weighed.weights.tolist() == [1, 2, 3, 4, 5, 6]

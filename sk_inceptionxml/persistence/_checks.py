@@ -104,10 +104,10 @@ _FLAG = one_of(True, False)
 _SIZE = whole(1)
 _FILE = object_of(sha256=string("[0-9a-f]{64}"), size=whole(8, 2**62))
 NORM: dict[str, Check] = {
-    "norm": optional(one_of("l1", "l2")),
+    "norm": one_of("l2"),
     "use_idf": one_of(True),
     "smooth_idf": _FLAG,
-    "sublinear_tf": _FLAG,
+    "sublinear_tf": one_of(True),
 }
 
 

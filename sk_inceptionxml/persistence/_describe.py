@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterable
 from numbers import Integral
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 
 from sk_inceptionxml import __version__
 from sk_inceptionxml.fusion import Fusion
@@ -244,29 +242,15 @@ def _exact_counts(lexical: LexicalFeatures, X: sp.csr_array) -> np.ndarray | Non
     return None
 
 
-class _Counted:
-    """Stands in for a vectorizer where the counts are known and the texts are not."""
-
-    def __init__(self, vectorizer: TfidfVectorizer) -> None:
-        self.tfidf = TfidfTransformer(**tfidf_parameters(vectorizer))
-        self.tfidf.idf_ = vectorizer.idf_
-
-    def transform(self, counts: Any) -> Any:
-        return self.tfidf.transform(counts)
-
-
 def features_of_counts(
     lexical: LexicalFeatures, indices: Any, indptr: Any, counts: np.ndarray, shape: tuple[int, int]
 ) -> sp.csr_array:
     """Lexical features by the very code that made them, from counts instead of texts."""
     matrix = sp.csr_array((counts.astype(np.float32), indices, indptr), shape=shape)
-    n_words = len(lexical.words_.idf_)
-    known = copy.copy(lexical)
     if lexical.ngrams_ is None:
-        return known.transform(matrix, [])
-    known.ngrams_ = _Counted(lexical.ngrams_)
-    ngrams: Any = matrix[:, n_words:]
-    return known.transform(sp.csr_array(matrix[:, :n_words]), ngrams)
+        return lexical.weigh(matrix, None)
+    n_words = len(lexical.words_.idf_)
+    return lexical.weigh(sp.csr_array(matrix[:, :n_words]), sp.csr_array(matrix[:, n_words:]))
 
 
 def _put_integers(arrays: Arrays, name: str, values: np.ndarray) -> None:

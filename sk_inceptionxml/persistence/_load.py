@@ -21,7 +21,7 @@ from sk_inceptionxml.fusion import Fusion
 from sk_inceptionxml.heads import OneVsAllHead
 from sk_inceptionxml.history import QUALITY
 from sk_inceptionxml.labels import LabelSpace
-from sk_inceptionxml.lexical import LexicalFeatures
+from sk_inceptionxml.lexical import LexicalFeatures, ngram_vectorizer
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
@@ -29,8 +29,8 @@ from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import TokenVectorizer
 from sk_inceptionxml.vectorize._state import vectorizer_from_data
 
-from ._checks import NORM, fail, fields
-from ._describe import features_of_counts, is_plain, tfidf_parameters
+from ._checks import fail
+from ._describe import features_of_counts, is_plain
 from ._files import ArrayFile, format_errors, read_manifest, read_tensors
 from ._format import DERIVED, LEFT_OUT, MAX_NEIGHBOURS, MEMORY, WEIGHTS
 
@@ -331,9 +331,9 @@ def _read_idf(arrays: ArrayFile, name: str, n: int) -> np.ndarray:
 
 def _read_ngrams(data: dict[str, Any], arrays: ArrayFile) -> TfidfVectorizer:
     vectorizer = vectorizer_from_data(data)
-    if not isinstance(vectorizer, TfidfVectorizer) or vectorizer.vocabulary is not None:
-        fail("lexical.characters must be a TfidfVectorizer without vocabulary.")
-    fields(tfidf_parameters(vectorizer), "lexical.characters", **NORM)
+    expected = ngram_vectorizer()
+    if type(vectorizer) is not type(expected) or vectorizer.get_params() != expected.get_params():
+        fail("lexical.characters must be the vectorizer that the lexical part makes.")
     grams = arrays.strings("lexical.ngrams", None)
     idf = _read_idf(arrays, "lexical.ngrams.idf", len(grams))
     vectorizer.vocabulary_ = {gram: i for i, gram in enumerate(grams)}

@@ -90,17 +90,19 @@ class Tokens:
             self.ids[index], offsets, None if self.weights is None else self.weights[index]
         )
 
-    def to_csr(self, n_tokens: int) -> sp.csr_array:
+    def to_csr(self, n_tokens: int, first: int = 0) -> sp.csr_array:
         """Return the rows as a matrix of counts, or of summed weights.
 
         Parameters
         ----------
         n_tokens : int
-            Number of columns: ids run from 0 to ``n_tokens - 1``.
+            Ids run from 0 to ``n_tokens - 1``.
+        first : int, default=0
+            Id of the first column; lower ids are left out.
 
         Returns
         -------
-        csr_array of shape (n_rows, n_tokens), dtype float32
+        csr_array of shape (n_rows, n_tokens - first), dtype float32
             Sorted, without duplicates.
 
         Raises
@@ -110,9 +112,10 @@ class Tokens:
         """
         if len(self.ids) and self.ids.max() >= n_tokens:
             raise ValueError(f"n_tokens={n_tokens} is too small for token id {self.ids.max()}.")
-        data = np.ones(len(self.ids), np.float32) if self.weights is None else self.weights.copy()
-        shape = (len(self), n_tokens)
-        counts = sp.csr_array((data, self.ids.copy(), self.offsets.copy()), shape=shape)
+        keep = self.ids >= first
+        ids, offsets = self.ids[keep] - first, row_offsets(keep)[self.offsets]
+        data = np.ones(len(ids), np.float32) if self.weights is None else self.weights[keep]
+        counts = sp.csr_array((data, ids, offsets), shape=(len(self), n_tokens - first))
         counts.sum_duplicates()
         return counts
 
