@@ -483,7 +483,7 @@ def test_a_failed_warm_start_changes_nothing(monkeypatch):
     classifier = small(warm_start=True).fit(TITLES, LISTS)
     before = classifier.predict_topk(TITLES)
 
-    def fails(*args):
+    def fails(*args, **kwargs):
         raise FloatingPointError("training went wrong")
 
     monkeypatch.setattr("sk_inceptionxml.callbacks.NonFiniteGuard.on_epoch_end", fails)
