@@ -10,6 +10,8 @@ import torch
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
+from sk_inceptionxml.exceptions import DivergenceError
+
 WARMUP_SHARE = 0.3
 START_FACTOR, END_FACTOR = 0.1, 1e-4
 
@@ -81,11 +83,19 @@ class NonFiniteGuard(Callback):
         self, net: Any, loss: Any = None, training: bool = False, **kwargs: Any
     ) -> None:
         if training and not bool(torch.isfinite(loss)):
-            raise FloatingPointError(
+            raise DivergenceError(
                 f"the loss became {loss.item()} in epoch {len(net.history)}, batch {self.batch_}: "
-                "the learning rate is too high (lower lr or label_lr) or sample_weight or the "
+                "the learning rate is too high (lower lr or label_lr) or X, sample_weight or "
                 "embeddings hold extreme values."
             )
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        for name, value in net.module_.state_dict().items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                raise DivergenceError(
+                    f"training left {name} with NaN or infinity: the learning rate is too high "
+                    "(lower lr or label_lr) or X, sample_weight or embeddings hold extreme values."
+                )
 
 
 class Progress(Callback):

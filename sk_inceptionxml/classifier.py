@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sk_inceptionxml import persistence, training
+from sk_inceptionxml.after_fork import fork_safe
+from sk_inceptionxml.clustering import validate_clusters
 from sk_inceptionxml.fusion import Fusion, hits, recall
 from sk_inceptionxml.inference import choose_cluster_weight
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
-from sk_inceptionxml.parameters import CONSTRAINTS
+from sk_inceptionxml.parameters import CONSTRAINTS, check_parameters
 from sk_inceptionxml.prediction import NETWORK_CANDIDATES, LabelRanker, Rows
-from sk_inceptionxml.row_order import content_order, repeat_rows
+from sk_inceptionxml.row_order import check_weight, content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
-from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
+from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
 
 MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 50, 2000
 
@@ -277,6 +279,7 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     # -- fit -----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> InceptionXMLClassifier:
         """Train on texts or a matrix, and their labels.
 
@@ -300,8 +303,9 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             If a parameter, X, y or sample_weight is not as described.
         """
-        random_state = training.random_sources(self.random_state)
+        check_parameters(self)
         training.resolve_device(self.device)
+        random_state = training.random_sources(self.random_state)
         rows, Y, weight = self._read(X, y, sample_weight)
         train, held_out = self._split(len(rows.tokens), random_state)
         self._fit_network(rows.tokens.take(train), Y[train], _part(weight, train), random_state)
@@ -320,13 +324,14 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         if is_text(X):
             X = np.array(check_text(X), dtype=object)
         else:
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
+            X = check_matrix(self, X, reset=True)
         self.label_space_, Y = LabelSpace.from_y(y, n_samples=X.shape[0])
         self.classes_, self.n_labels_ = self.label_space_.classes_, self.label_space_.n_labels
+        if self.clusters is not None:
+            validate_clusters(self.clusters, self.n_labels_)
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
-            repeats, weight = repeat_rows(weight)
+            repeats, weight = repeat_rows(check_weight(sample_weight, Y))
             X, Y = X[repeats], Y[repeats]
         texts = list(X) if is_text(X) else None
         self.vectorizer_ = TokenVectorizer(self.vectorizer, self.max_len)

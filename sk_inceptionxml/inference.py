@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from sk_inceptionxml.after_fork import fork_safe
 from sk_inceptionxml.batches import prediction_batches
 from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network import InceptionXMLNetwork
@@ -40,7 +41,7 @@ def network_topk(
     device = network.embedding.weight.device
     labels = np.full((len(tokens), k), -1, dtype=np.int64)
     log_odds = np.full((len(tokens), k), -np.inf, dtype=np.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), fork_safe():
         for rows, X in prediction_batches(tokens, max_len, BATCH):
             weights = X.get("weights")
             score, label = network.topk(
