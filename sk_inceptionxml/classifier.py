@@ -48,7 +48,8 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
     embedding_dim : int, default=300
         Width of the word vectors made here; given vectors bring their own.
     max_len : int, default=64
-        Words of a text that the encoder reads. The lexical neighbours read all.
+        Words of a text that the encoder reads. The lexical neighbours read the first 10,000
+        characters.
     n_filters : int, default=32
         Filters of each convolution.
     kernel_sizes : sequence of int, default=(4, 8, 16)
