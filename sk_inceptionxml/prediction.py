@@ -87,7 +87,7 @@ class LabelRanker:
         -------
         y : sparse or dense indicator, list of lists, or ndarray of shape (n_samples,)
         """
-        check_is_fitted(self)
+        self._check_ready()
         indices, log_odds = self._ranking(X, self.top_k or NETWORK_CANDIDATES)
         keep = (_sigmoid(log_odds) >= self.threshold) & (indices >= 0)
         return self.label_space_.predictions(indices, keep)
@@ -189,9 +189,12 @@ class LabelRanker:
         dense = self.label_space_.form not in ("sparse", "lists")
         return self.n_labels_ if dense else min(NETWORK_CANDIDATES, self.n_labels_)
 
-    def _rows(self, X: Any) -> Rows:
+    def _check_ready(self) -> None:
         check_is_fitted(self)
         check_prediction_parameters(self, self.net_.module_.encoder.max_len)
+
+    def _rows(self, X: Any) -> Rows:
+        self._check_ready()
         if self.vectorizer_.kind_ == "text":
             texts = check_text(X)
             return Rows(self.vectorizer_.transform(texts, full=True), texts)

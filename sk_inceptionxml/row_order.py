@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,14 @@ def check_weight(sample_weight: Any, Y: sp.csr_array) -> np.ndarray:
         label.
     """
     try:
+        if isinstance(sample_weight, Number):
+            sample_weight = float(sample_weight)  # type: ignore[arg-type]
         weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         text = str(error)
         if "sample_weight" not in text:
             text = f"sample_weight: {text}"
-        raise type(error)(text) from None
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from None
     if weight.max() > MAX_WEIGHT:
         raise ValueError(
             f"sample_weight must be {MAX_WEIGHT:.0e} at most, got {weight.max():.3g}; divide all "

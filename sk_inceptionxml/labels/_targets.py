@@ -51,7 +51,7 @@ def read_target(y: Any, expected: str | None = None, n_classes: int | None = Non
         raise ValueError("LabelSpace requires y to be passed, but the target y is None.")
     if sp.issparse(y):
         return _read_sparse(y)
-    if hasattr(y, "columns") and hasattr(getattr(y, "sparse", None), "to_coo"):
+    if len(getattr(y, "columns", ())) and hasattr(getattr(y, "sparse", None), "to_coo"):
         target = _read_sparse(sp.coo_array(y.sparse.to_coo()))
         target.columns = _column_names(y)
         return target

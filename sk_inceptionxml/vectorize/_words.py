@@ -33,9 +33,10 @@ def check_vectorizer(vectorizer: Any) -> None:
             "vectorizer must be None or an instance with a build_analyzer method, got "
             f"{vectorizer!r:.200}; wrap a function as CountVectorizer(analyzer=function)."
         )
-    if getattr(vectorizer, "input", "content") != "content":
+    source = getattr(vectorizer, "input", "content")
+    if not isinstance(source, str) or source != "content":
         raise ValueError(
-            f"vectorizer: input={vectorizer.input!r} reads files, but X holds the texts "
+            f"vectorizer: input={source!r:.80} reads files, but X holds the texts "
             "themselves; set input='content'."
         )
     # a HashingVectorizer that was never fitted has checked nothing, and its hasher crashes
