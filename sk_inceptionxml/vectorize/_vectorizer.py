@@ -140,7 +140,8 @@ class TokenVectorizer(BaseEstimator):
                 )
             return self.from_matrix(self._check_matrix(X, reset=True), full=full)
         texts = check_text(X)
-        self.vectorizer_ = copy_vectorizer(self.vectorizer)
+        with failures_of(self.vectorizer):
+            self.vectorizer_ = copy_vectorizer(self.vectorizer)
         rows = split_all(self.vectorizer_, texts)
         self._learn_words(texts, rows)
         return self._encode(rows, full)
