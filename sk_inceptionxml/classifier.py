@@ -324,6 +324,7 @@ class InceptionXMLClassifier(LabelRanker, ClassifierMixin, BaseEstimator):
         """Rows, labels and weights, in an order that depends on their content alone."""
         if is_text(X):
             X = np.array(check_text(X), dtype=object)
+            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
         else:
             X = check_matrix(self, X, reset=True)
         self.label_space_, Y = LabelSpace.from_y(y, n_samples=X.shape[0])

@@ -91,7 +91,7 @@ def test_the_judge_finds_every_violation(monkeypatch):
 
 def crash_at_three(seed):
     if seed == 3:
-        fuzz.os.kill(fuzz.os.getpid(), fuzz.signal.SIGSEGV)
+        fuzz.os._exit(11)  # as a fault does, without its noise
     return fuzz.Outcome("test", "worked")
 
 
@@ -100,4 +100,4 @@ def test_a_crash_is_told_with_its_seed(monkeypatch):
     found = dict(fuzz.outcomes(range(6)))
     assert list(found) == list(range(6))
     assert [seed for seed, outcome in found.items() if outcome.violations] == [3]
-    assert "crash" in found[3].violations[0]
+    assert found[3].what == "crash"
