@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 from tqdm import tqdm
 
+from sk_inceptionxml.exceptions import DivergenceError
 from sk_inceptionxml.history import QUALITY, best_epoch
 
 WARMUP_SHARE = 0.3
@@ -103,7 +104,9 @@ class NonFiniteGuard(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         with torch.no_grad():
-            bad = _not_finite(net.module_.named_parameters())
+            bad = _not_finite(
+                (k, v) for k, v in net.module_.state_dict().items() if v.is_floating_point()
+            )
         if bad is not None:
             self._stop(net, f"{bad} is not finite any more")
 
@@ -111,9 +114,9 @@ class NonFiniteGuard(Callback):
         self.watched_ = []
 
     def _stop(self, net: Any, what: str) -> NoReturn:
-        raise FloatingPointError(
+        raise DivergenceError(
             f"{what} in epoch {len(net.history)}, batch {self.batch_}: "
-            "the learning rate is too high (lower lr or label_lr) or sample_weight or the "
+            "the learning rate is too high (lower lr or label_lr) or X, sample_weight or "
             "embeddings hold extreme values."
         )
 

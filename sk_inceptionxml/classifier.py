@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sk_inceptionxml import incremental, persistence, training
+from sk_inceptionxml.after_fork import fork_safe
 from sk_inceptionxml.checkpoints import Checkpoint, open_checkpoint
+from sk_inceptionxml.clustering import validate_clusters
 from sk_inceptionxml.held_out import HeldOut, check_pair, fit_fusion, hold_out, read_given
 from sk_inceptionxml.history import best_epoch, history_frame
 from sk_inceptionxml.labels import LabelSpace, same_labels
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
-from sk_inceptionxml.parameters import CONSTRAINTS
+from sk_inceptionxml.parameters import CONSTRAINTS, check_parameters
 from sk_inceptionxml.prediction import LabelRanker, Rows, vocabulary
-from sk_inceptionxml.row_order import content_order, repeat_rows
+from sk_inceptionxml.row_order import check_weight, content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
-from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
+from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
 
 
 class InceptionXMLClassifier(
@@ -49,7 +51,8 @@ class InceptionXMLClassifier(
     embedding_dim : int, default=300
         Width of the word vectors made here; given vectors bring their own.
     max_len : int, default=64
-        Words of a text that the encoder reads. The lexical neighbours read all.
+        Words of a text that the encoder reads. The lexical neighbours read the first 10,000
+        characters.
     n_filters : int, default=32
         Filters of each convolution.
     kernel_sizes : sequence of int, default=(4, 8, 16)
@@ -298,6 +301,7 @@ class InceptionXMLClassifier(
     # -- fit -----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe()
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
     ) -> InceptionXMLClassifier:
@@ -332,7 +336,7 @@ class InceptionXMLClassifier(
             other data or parameters.
         ModelFormatError
             If ``checkpoint_dir`` holds anything else than a checkpoint, or a damaged one.
-        FloatingPointError
+        DivergenceError
             If loss, gradients or weights stop being finite.
 
         Warns
@@ -376,6 +380,7 @@ class InceptionXMLClassifier(
         validation_data: Any,
         first_pass: bool,
     ) -> None:
+        check_parameters(self)
         check_pair(validation_data)
         device = training.resolve_device(self.device)
         seed: int = self.fit_seed_ if self._continues() else training.draw_seed(self.random_state)
@@ -402,14 +407,16 @@ class InceptionXMLClassifier(
         """Rows, labels and weights, in an order that depends on their content alone."""
         if is_text(X):
             X = np.array(check_text(X), dtype=object)
+            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
         else:
             reset = not self._continues()
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=reset)
+            X = check_matrix(self, X, reset=reset)
         space, Y = read_labels(y, n_samples=X.shape[0])
+        if self.clusters is not None:
+            validate_clusters(self.clusters, space.n_labels)
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
-            repeats, weight = repeat_rows(weight)
+            repeats, weight = repeat_rows(check_weight(sample_weight, Y))
             X, Y = X[repeats], Y[repeats]
         texts = list(X) if is_text(X) else None
         vectorizer = TokenVectorizer(self.vectorizer, self.max_len)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
+MIN_WIDTH = 4
+MAX_VALUE = 1e15  # of given vectors: its square must fit float32
 VECTOR_NORM = 2.6  # of a 300-dimensional row; measured best with the encoder's initial scale
 CONTEXT_SMOOTHING = 0.75  # Levy, Goldberg and Dagan (TACL 2015)
 
@@ -99,8 +102,19 @@ def read_vectors(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dic
     Raises
     ------
     ValueError
-        If a line has another width than the first, or holds no number.
+        If the file cannot be read, a line has fewer numbers than the first, or the vector of a
+        wanted word holds anything but numbers.
     """
+    try:
+        return _read_lines(path, wanted)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ValueError(
+            f"embeddings: {os.fspath(path)!r} cannot be read as a file of vectors ({reason})."
+        ) from error
+
+
+def _read_lines(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dict[str, np.ndarray]:
     opener = gzip.open if os.fspath(path).endswith(".gz") else open
     found: dict[str, np.ndarray] = {}
     width = 0
@@ -110,6 +124,11 @@ def read_vectors(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dic
             if number == 1 and len(parts) == 2:
                 continue
             width = width or len(parts) - 1
+            if len(parts) <= width and parts != [""]:
+                raise ValueError(
+                    f"embeddings: line {number} of {os.fspath(path)!r} has fewer than the {width} "
+                    "numbers of the first; the file is cut short or of another format."
+                )
             word = " ".join(parts[:-width]) if width else ""
             if not word or word not in wanted or word in found:
                 continue
@@ -127,16 +146,84 @@ def read_vectors(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dic
 def _lookup(source: Any, words: Sequence[str]) -> dict[str, np.ndarray]:
     """Vectors of the known words from a path or from gensim's KeyedVectors interface."""
     if isinstance(source, (str, os.PathLike)):
-        return read_vectors(source, {w: i for i, w in enumerate(words)})
-    if hasattr(source, "key_to_index") and hasattr(source, "get_vector"):
-        known = source.key_to_index
-        return {w: np.asarray(source.get_vector(w), np.float32) for w in words if w in known}
-    if isinstance(source, Mapping):
-        return {w: np.asarray(source[w], np.float32) for w in words if w in source}
-    raise TypeError(
-        "embeddings must be None, 'random', an array, a path to text vectors, a mapping of words "
-        f"to vectors or a gensim KeyedVectors; got {type(source).__name__}."
-    )
+        found = read_vectors(source, {w: i for i, w in enumerate(words)})
+    else:
+        keyed = _is_keyed(source)
+        known, get = (source.key_to_index, source.get_vector) if keyed else (source, source.get)
+        found = {}
+        for word in words:
+            try:
+                if word in known:
+                    found[word] = get(word)
+            except Exception as error:  # any class: the object is the user's
+                raise ValueError(
+                    f"embeddings gave no vector for {word!r} ({type(error).__name__}: {error})."
+                ) from error
+    return {word: _as_numbers(vector, f" for {word!r}", 1) for word, vector in found.items()}
+
+
+def _is_keyed(source: Any) -> bool:
+    """Whether this is gensim's KeyedVectors, or looks like one."""
+    has_interface = hasattr(source, "key_to_index") and hasattr(source, "get_vector")
+    return has_interface and not isinstance(source, type)
+
+
+def _as_numbers(values: Any, where: str, ndim: int) -> np.ndarray:
+    """Values as float32, if they are finite numbers that float32 can work with."""
+    try:
+        array = np.asarray(values)
+        numbers = array.astype(np.float64) if array.dtype.kind in "biufO" else None
+    except (TypeError, ValueError):
+        numbers = None
+    if numbers is None or numbers.ndim != ndim:
+        raise ValueError(
+            f"embeddings{where} must be {'a vector' if ndim == 1 else 'an array'} of numbers, got "
+            f"{type(values).__name__}{'' if numbers is None else f' of shape {numbers.shape}'}."
+        )
+    if not np.isfinite(numbers).all() or np.abs(numbers).max(initial=0.0) > MAX_VALUE:
+        raise ValueError(
+            f"embeddings{where} must be finite and at most {MAX_VALUE:.0e} in size, but hold NaN, "
+            "infinity or larger numbers."
+        )
+    if not numbers.shape[-1]:
+        raise ValueError(f"embeddings{where} must not be empty.")
+    return numbers.astype(np.float32)
+
+
+def check_width(width: int) -> None:
+    """Refuse vectors too narrow for the encoder, whose first convolution has stride 4."""
+    if width < MIN_WIDTH:
+        raise ValueError(f"embeddings must be at least {MIN_WIDTH} numbers wide, got {width}.")
+
+
+def check_embeddings(source: Any) -> None:
+    """Refuse what is no source of word vectors, before any work is done.
+
+    Parameters
+    ----------
+    source : object
+        The parameter ``embeddings``.
+
+    Raises
+    ------
+    TypeError
+        If it is of no known kind.
+    ValueError
+        If it is a path without a file, or an array that holds no finite numbers.
+    """
+    if source is None or (isinstance(source, str) and source == "random"):
+        return
+    if isinstance(source, np.ndarray):
+        check_width(_as_numbers(source, "", 2).shape[1])
+    elif isinstance(source, (str, os.PathLike)):
+        path = os.fspath(source)
+        if "\0" in os.fsdecode(path) or not os.path.isfile(path):
+            raise ValueError(f"embeddings: there is no file {path!r}.")
+    elif not _is_keyed(source) and not isinstance(source, Mapping):
+        raise TypeError(
+            "embeddings must be None, 'random', an array, a path to text vectors, a mapping of "
+            f"words to vectors or a gensim KeyedVectors; got {type(source).__name__}."
+        )
 
 
 def pretrained_vectors(source: Any, words: Sequence[str] | None, n_words: int) -> np.ndarray:
@@ -161,12 +248,13 @@ def pretrained_vectors(source: Any, words: Sequence[str] | None, n_words: int) -
         If the array has the wrong shape, the source is of no known kind, or no word is found.
     """
     if isinstance(source, np.ndarray):
-        if source.ndim != 2 or source.shape[0] != n_words or not np.isfinite(source).all():
+        if source.ndim != 2 or source.shape[0] != n_words:
             raise ValueError(
                 f"embeddings must be a finite array of shape ({n_words}, embedding_dim), one row "
                 f"a word of the vocabulary; got shape {source.shape}."
             )
-        return source.astype(np.float32)
+        return _as_numbers(source, "", 2)
+    check_embeddings(source)
     if words is None:
         raise ValueError(
             "embeddings by word need raw text; for matrix input give an array of shape "

@@ -316,7 +316,12 @@ class InceptionEncoder(nn.Module):
         self._cached = None
         return super().train(mode)
 
+    def fill_cache(self) -> None:
+        """Fold the weights now, in evaluation mode."""
+        self._folded()
+
     def _folded(self) -> FoldedConvolutions:
+        # threads that race compute equal values, and each uses the one that it holds
         folded = self._cached
         if folded is None or folded.project.device != self.project.device:
             folded = self._cached = FoldedConvolutions(self)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["ModelFormatError"]
+__all__ = ["DivergenceError", "ModelFormatError"]
+
+
+class DivergenceError(FloatingPointError, ValueError):
+    """Training ended in NaN or infinity: a learning rate, weight or vector is too large.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml.exceptions import DivergenceError
+    >>> issubclass(DivergenceError, ValueError)
+    True
+    """
 
 
 class ModelFormatError(ValueError):

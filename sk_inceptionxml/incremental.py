@@ -9,10 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import _fit_context
-from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
 from sk_inceptionxml import training
+from sk_inceptionxml.after_fork import fork_safe
 from sk_inceptionxml.allocator import reused_buffers
 from sk_inceptionxml.batches import TokenDataset, prediction_batches
 from sk_inceptionxml.calibration import Calibration
@@ -25,8 +25,9 @@ from sk_inceptionxml.labels import LabelSpace, first_labels, grow_label_space
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
 from sk_inceptionxml.optimizers import move_rows
+from sk_inceptionxml.parameters import check_parameters
 from sk_inceptionxml.prediction import NETWORK_CANDIDATES
-from sk_inceptionxml.row_order import content_order, repeat_rows
+from sk_inceptionxml.row_order import check_weight, content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer
 
@@ -44,6 +45,7 @@ class IncrementalLearner:
     fit_seed_: int
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe()
     def partial_fit(
         self: InceptionXMLClassifier,  # type: ignore[misc]
         X: Any,
@@ -104,6 +106,7 @@ class IncrementalLearner:
         if not hasattr(self, "label_counts_"):
             read_labels = partial(first_labels, classes=classes)
             return self._fit(X, y, sample_weight, read_labels, first_pass=True)
+        check_parameters(self)
         training.resolve_device(self.device)
         check_structure(self)
         rows = self._rows(X)
@@ -112,10 +115,7 @@ class IncrementalLearner:
         )
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
-            repeats, weight = repeat_rows(weight)
-            if not len(repeats):
-                raise ValueError("sample_weight is 0 for every row; there is nothing to learn.")
+            repeats, weight = repeat_rows(check_weight(sample_weight, Y))
             rows, Y = rows.take(repeats), Y[repeats]
         order = content_order(rows.tokens, Y)
         rows, Y = rows.take(order), Y[order]
@@ -202,6 +202,7 @@ def train_pass(
         network.set_generator(None)
         network.zero_grad(set_to_none=True)
         network.eval()
+    network.fill_caches()
 
 
 def update_fusion(

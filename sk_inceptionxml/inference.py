@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from sk_inceptionxml.after_fork import fork_safe
 from sk_inceptionxml.batches import prediction_batches
 from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network import InceptionXMLNetwork
@@ -46,7 +47,7 @@ def network_topk(
     width = min(k, n_first) + min(k, n_labels - n_first)
     labels = np.full((len(tokens), width), -1, dtype=np.int64)
     log_odds = np.full((len(tokens), width), -np.inf, dtype=np.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), fork_safe():
         for rows, X in prediction_batches(tokens, max_len, BATCH):
             weights = X.get("weights")
             score, label = network.topk(

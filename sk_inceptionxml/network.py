@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sk_inceptionxml.encoder import Dropout, InceptionEncoder
+from sk_inceptionxml.encoder import Dropout, InceptionEncoder, SpectralWeight
 from sk_inceptionxml.heads import OneVsAllHead
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import PADDING
@@ -50,6 +50,14 @@ class InceptionXMLNetwork(nn.Module):
         if n_first is None or n_first == len(self.head.weight):
             return self.head.topk(h, k)
         return self.head.grouped_topk(h, k, n_first)
+
+    @torch.no_grad()
+    def fill_caches(self) -> None:
+        """Compute what evaluation reuses, so that threads and processes find it ready."""
+        for module in self.modules():
+            if isinstance(module, SpectralWeight):
+                module()
+        self.encoder.fill_cache()
 
     def row_sparse_parameters(self) -> list[nn.Parameter]:
         """Tables of which a step touches only some rows."""

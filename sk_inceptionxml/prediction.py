@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank, recall
@@ -17,7 +17,8 @@ from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.metrics import precision_at_k
 from sk_inceptionxml.neighbours import KernelNeighbours
-from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_text, is_text
+from sk_inceptionxml.parameters import check_prediction_parameters
+from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
 
 ROWS_AT_ONCE = 8192  # bounds the candidates held in a prediction
 NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
@@ -76,9 +77,7 @@ class LabelRanker:
         ValueError
             If k is not a positive integer or X is not of the kind that ``fit`` has seen.
         """
-        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
-            raise ValueError(f"k must be a positive integer, got {k!r}.")
-        indices, log_odds = self._ranking(X, int(k))
+        indices, log_odds = self._ranking(X, _check_k(k))
         return self.label_space_.topk_names(indices), self.calibration_(log_odds)
 
     def predict(self, X: Any) -> Any:
@@ -96,8 +95,8 @@ class LabelRanker:
         -------
         y : sparse or dense indicator, list of lists, or ndarray of shape (n_samples,)
         """
-        k = self.top_k or NETWORK_CANDIDATES
-        indices, log_odds = self._ranking(X, k)
+        self._check_ready()
+        indices, log_odds = self._ranking(X, self.top_k or NETWORK_CANDIDATES)
         keep = (self.calibration_(log_odds) >= self.threshold) & (indices >= 0)
         return self.label_space_.predictions(indices, keep)
 
@@ -166,6 +165,8 @@ class LabelRanker:
         p_at_1 : float in [0, 1]
         """
         indices, _ = self._ranking(X, 1)
+        if not len(indices):
+            raise ValueError("X has 0 samples, which have no score; give at least one.")
         Y = self.label_space_.encode(y, n_samples=len(indices), unknown="ignore")
         return float(precision_at_k(Y, indices, k=1, sample_weight=sample_weight))
 
@@ -184,10 +185,11 @@ class LabelRanker:
         recall : float in [0, 1]
             Mean over the rows that have a label.
         """
+        k = _check_k(k)
         tokens = self._rows(X).tokens
         Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="ignore")
         k = min(k, self.n_labels_)
-        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
+        labels, logits = self._network_topk(tokens, k)
         return recall(join_candidates(labels, logits, None, 0), Y)
 
     def _n_scored(self) -> int:
@@ -195,8 +197,12 @@ class LabelRanker:
         dense = self.label_space_.form not in ("sparse", "lists")
         return self.n_labels_ if dense else min(NETWORK_CANDIDATES, self.n_labels_)
 
-    def _rows(self, X: Any) -> Rows:
+    def _check_ready(self) -> None:
         check_is_fitted(self)
+        check_prediction_parameters(self, self.net_.module_.encoder.max_len)
+
+    def _rows(self, X: Any) -> Rows:
+        self._check_ready()
         if self.vectorizer_.kind_ == "text":
             texts = check_text(X)
             return Rows(self.vectorizer_.transform(texts, full=True), texts)
@@ -205,7 +211,7 @@ class LabelRanker:
                 "X is raw text, but the estimator was fitted on a matrix; give a matrix of "
                 f"{self.n_features_in_} columns."
             )
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False)
+        X = check_matrix(self, X, reset=False)
         return Rows(self.vectorizer_.transform(X, full=True), None)
 
     def _counts(self, tokens: Tokens) -> sp.csr_array:
@@ -233,16 +239,31 @@ class LabelRanker:
             indices[part], scores[part] = rank(candidates, log_odds, k)
         return indices, scores
 
-    def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
-        k = min(k, self.n_labels_)
+    def _network_topk(self, tokens: Tokens, k: int) -> tuple[np.ndarray, np.ndarray]:
         n_first = self.fusion_.n_first
         labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k, n_first)
+        if np.isnan(logits).any():
+            raise ValueError(
+                "X gives scores that are no numbers: its token weights, or the weights of the "
+                "network, are too large. Scale the columns of X, or train with a lower lr."
+            )
+        return labels, logits
+
+    def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
+        k = min(k, self.n_labels_)
+        labels, logits = self._network_topk(tokens, k)
         scores = None
         if lexical is not None and self.neighbours_ is not None:
             scores = self.neighbours_.score(lexical, torch.get_num_threads())
-        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES, n_first)
+        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES, self.fusion_.n_first)
 
 
 def vocabulary(estimator: LabelRanker) -> list[str] | None:
     """Words of raw text in the order of their ids, None where they have no names."""
     return list(getattr(estimator.vectorizer_, "vocabulary_", ())) or None
+
+
+def _check_k(k: Any) -> int:
+    if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k must be a positive integer, got {k!r:.80}.")
+    return int(k)

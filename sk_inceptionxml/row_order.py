@@ -1,13 +1,46 @@
-"""Rows repeated by weight, and an order of rows that does not depend on where they stand."""
+"""Weights of rows, and an order of rows that does not depend on where they stand."""
 
 from __future__ import annotations
 
+from numbers import Number
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.validation import _check_sample_weight
 
 from sk_inceptionxml.vectorize import Tokens
 
 MAX_REPEATS = 4  # whole-number weights up to this mean repeat rows
+MAX_WEIGHT = 1e10  # of a row; far below what a loss in float32 can hold
+
+
+def check_weight(sample_weight: Any, Y: sp.csr_array) -> np.ndarray:
+    """Weights as float64 of shape (n_rows,), not negative, at least one positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no such numbers, do not fit the rows of Y, exceed 1e10, or leave no row with a
+        label.
+    """
+    try:
+        if isinstance(sample_weight, Number):
+            sample_weight = float(sample_weight)  # type: ignore[arg-type]
+        weight = _check_sample_weight(sample_weight, Y, ensure_non_negative=True)
+    except (TypeError, ValueError, OverflowError) as error:
+        text = str(error)
+        if "sample_weight" not in text:
+            text = f"sample_weight: {text}"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from None
+    if weight.max() > MAX_WEIGHT:
+        raise ValueError(
+            f"sample_weight must be {MAX_WEIGHT:.0e} at most, got {weight.max():.3g}; divide all "
+            "weights by their mean."
+        )
+    if not np.diff(Y.indptr)[weight > 0].any():
+        raise ValueError("sample_weight is 0 in every row in which y has a positive label.")
+    return np.asarray(weight)
 
 
 def repeat_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -27,7 +25,7 @@ from sk_inceptionxml.callbacks import (
     Validation,
 )
 from sk_inceptionxml.clustering import BalancedLabelClustering, validate_clusters
-from sk_inceptionxml.embeddings import embedding_table
+from sk_inceptionxml.embeddings import check_width, embedding_table
 from sk_inceptionxml.encoder import InceptionEncoder
 from sk_inceptionxml.heads import OneVsAllHead
 from sk_inceptionxml.history import best_epoch
@@ -36,6 +34,7 @@ from sk_inceptionxml.lexical import unit_rows
 from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
+from sk_inceptionxml.parameters import check_kernel_sizes
 from sk_inceptionxml.snapshots import Generators, Snapshot, restore, take_snapshot
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens
@@ -65,17 +64,21 @@ def resolve_device(device: str) -> torch.device:
 
     Raises
     ------
+    TypeError
+        If it is no str.
     ValueError
         If the device is not one that torch knows and this machine has.
     """
+    if not isinstance(device, str):
+        raise TypeError(f"device must be a str such as 'cpu', 'cuda' or 'auto', got {device!r}.")
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.zeros(1, device=resolved).item()  # "meta" has tensors, but no numbers
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"device={device!r} is not available here ({str(error).splitlines()[0]}); "
+            f"device={device!r} is not available here ({str(error).splitlines()[0]:.150}); "
             "use 'cpu' or 'auto'."
         ) from None
     return resolved
@@ -94,24 +97,6 @@ def resolve_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> int:
         return int(max_epochs)
     steps = math.ceil(n_rows / batch_size)
     return int(np.clip(math.ceil(MIN_STEPS / steps), MIN_EPOCHS, MAX_EPOCHS))
-
-
-def resolve_kernel_sizes(kernel_sizes: Sequence[int], embedding_dim: int) -> tuple[int, ...]:
-    """The kernels as integers.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or one is not an integer between 1 and twice the width of the vectors,
-        to which circular padding is bound.
-    """
-    kernels, most = tuple(kernel_sizes), 2 * embedding_dim
-    if not kernels or not all(isinstance(k, Integral) and 1 <= k <= most for k in kernels):
-        raise ValueError(
-            f"kernel_sizes must be integers from 1 to twice the embedding_dim of {embedding_dim}, "
-            f"at least one; got {kernel_sizes!r}."
-        )
-    return tuple(int(k) for k in kernels)
 
 
 def resolve_hidden_dim(hidden_dim: int | None, n_features: int) -> int:
@@ -162,6 +147,7 @@ def build_network(
             embedding_dim=params.embedding_dim,
             random_state=random_state,
         )
+        check_width(table.shape[1])
     else:
         table = np.zeros((n_tokens, snapshot.table_shape[1]), dtype=np.float32)
     head_name = resolve_head(params.head, Y.shape[1])
@@ -169,7 +155,7 @@ def build_network(
         params.max_len,
         table.shape[1],
         params.n_filters,
-        resolve_kernel_sizes(params.kernel_sizes, table.shape[1]),
+        check_kernel_sizes(params.kernel_sizes, table.shape[1]),
         dropout=params.dropout,
         project_dropout=params.dropout if head_name == "ova" else 0.0,
         embedding_skip=params.embedding_skip,
@@ -244,7 +230,7 @@ def train_network(
 
     Raises
     ------
-    FloatingPointError
+    DivergenceError
         If loss, gradients or weights stop being finite.
     KeyboardInterrupt
         If it comes before the first step is done; later ones end the training with a warning.
@@ -312,6 +298,7 @@ def train_network(
     network.set_generator(None)
     network.zero_grad(set_to_none=True)
     network.eval()
+    network.fill_caches()
     return net
 
 

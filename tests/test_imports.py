@@ -17,7 +17,7 @@ MAX_LINES = 560  # a third of the longest, classifier.py, is its public docstrin
 
 # A room is a module or a subpackage. It imports only from rooms on a lower floor.
 FLOORS = [
-    ["exceptions", "threads"],
+    ["exceptions", "sparse_input", "threads"],
     [
         "allocator",
         "calibration",
@@ -30,12 +30,11 @@ FLOORS = [
         "lexical",
         "metrics",
         "neighbours",
-        "parameters",
         "presets",
         "vectorize",
     ],
     ["blocks", "convolution"],
-    ["folding", "model_selection", "optimizers", "row_order"],
+    ["after_fork", "folding", "model_selection", "optimizers", "parameters", "row_order"],
     ["encoder"],
     ["heads"],
     ["sync"],
@@ -49,7 +48,7 @@ FLOORS = [
     ["classifier"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TORCH_FREE = {*FLOORS[0], *FLOORS[1], "model_selection", "row_order"}
+TORCH_FREE = {*FLOORS[0], *FLOORS[1], "model_selection", "parameters", "row_order"}
 TORCH_PACKAGES = {"torch", "skorch", "safetensors.torch"}
 
 

@@ -15,6 +15,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
+from sk_inceptionxml.sparse_input import check_structure
+
 Form = Literal["binary", "multiclass", "indicator", "sparse", "lists"]
 
 KIND_OF_FORM: dict[str, str] = {
@@ -49,7 +51,7 @@ def read_target(y: Any, expected: str | None = None, n_classes: int | None = Non
         raise ValueError("LabelSpace requires y to be passed, but the target y is None.")
     if sp.issparse(y):
         return _read_sparse(y)
-    if hasattr(y, "columns") and hasattr(getattr(y, "sparse", None), "to_coo"):
+    if len(getattr(y, "columns", ())) and hasattr(getattr(y, "sparse", None), "to_coo"):
         target = _read_sparse(sp.coo_array(y.sparse.to_coo()))
         target.columns = _column_names(y)
         return target
@@ -96,6 +98,7 @@ def _read_sequence(
 def _read_sparse(y: Any) -> Target:
     if y.ndim != 2:
         raise ValueError(f"A sparse y must be 2-D (n_samples, n_labels), got shape {y.shape}.")
+    check_structure("y", y)
     # COO keeps duplicates apart, so that values are checked before anything sums them
     source = y if y.format == "csr" else y.tocoo()
     data = source.data
@@ -200,7 +203,13 @@ def plain_labels(values: list[Any], names_dtype: Any) -> NDArray[Any]:
         )
     if families.keys() == {"str"} and names_dtype is not None:
         return np.array([str(value) for value in values], dtype=object)
-    return np.array(values)
+    try:
+        array = np.array(values)
+    except OverflowError:
+        array = np.array(values, dtype=object)
+    if families.keys() <= {"int", "bool", "float"} and array.dtype.kind == "O":
+        raise ValueError("Integer labels of y must fit in int64; pass them as strings.")
+    return array
 
 
 def _one_dim(array: NDArray[Any]) -> Target:
@@ -212,7 +221,10 @@ def _one_dim(array: NDArray[Any]) -> Target:
     if array.dtype.kind == "f":
         assert_all_finite(array, input_name="y")
         if (array != np.trunc(array)).any():
-            check_classification_targets(array)  # raises in the words of scikit-learn
+            try:
+                check_classification_targets(array)
+            except ValueError as error:
+                raise ValueError(f"y holds fractions, which name no class. {error}") from None
         array = array.astype(np.float64) if array.dtype.itemsize > 8 else array
     is_text = array.dtype.kind in "UO"
     return Target(
@@ -311,5 +323,5 @@ def check_n_samples(n_samples: int | None, n_rows: int) -> None:
     if n_samples is not None and n_samples != n_rows:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "
-            f"{[int(n_samples), int(n_rows)]}"
+            f"{[int(n_samples), int(n_rows)]} (of X and y)."
         )

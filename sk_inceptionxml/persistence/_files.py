@@ -37,6 +37,19 @@ _TENSOR = {
 }
 
 
+def path_of(directory: Any) -> str:
+    """The argument ``directory`` as a str."""
+    try:
+        path = os.fspath(directory)
+    except TypeError:
+        path = b""
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise (ValueError if isinstance(path, str) else TypeError)(
+            f"directory must be a path, a str or os.PathLike that is not empty, got {directory!r}."
+        )
+    return path
+
+
 @contextmanager
 def format_errors(root: Path) -> Iterator[None]:
     """Turn whatever damaged content sets off into the one documented error."""

@@ -15,6 +15,7 @@ import torch
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 
 from sk_inceptionxml import training
+from sk_inceptionxml.after_fork import fork_safe
 from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.encoder import InceptionEncoder
 from sk_inceptionxml.fusion import Fusion
@@ -31,13 +32,14 @@ from sk_inceptionxml.vectorize._state import vectorizer_from_data
 
 from ._checks import fail
 from ._describe import features_of_counts, is_plain
-from ._files import ArrayFile, format_errors, read_manifest, read_tensors
+from ._files import ArrayFile, format_errors, path_of, read_manifest, read_tensors
 from ._format import DERIVED, LEFT_OUT, MAX_NEIGHBOURS, MEMORY, WEIGHTS
 
 if TYPE_CHECKING:
     from sk_inceptionxml.classifier import InceptionXMLClassifier
 
 
+@fork_safe()
 def load(
     cls: type[InceptionXMLClassifier], directory: str | os.PathLike[str], device: str = "auto"
 ) -> InceptionXMLClassifier:
@@ -64,8 +66,8 @@ def load(
     ValueError
         If the device is not available.
     """
+    root = Path(path_of(directory))
     place = training.resolve_device(device)
-    root = Path(directory)
     with format_errors(root):
         manifest = read_manifest(root)
         weights, memory = (
@@ -390,6 +392,7 @@ def _attach_network(
     net.initialize()
     _log_epochs(net, estimator.loss_curve_)
     network.eval()
+    network.fill_caches()
     estimator.net_ = net
 
 

@@ -19,7 +19,7 @@ from sk_inceptionxml.exceptions import ModelFormatError
 
 from ._checks import check_manifest, manifest_digest
 from ._describe import describe, describe_weights
-from ._files import open_regular, parse_json
+from ._files import open_regular, parse_json, path_of
 from ._format import FILES, FORMAT, MANIFEST, MAX_MANIFEST, MEMORY, WEIGHTS, Arrays
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def save(estimator: InceptionXMLClassifier, directory: str | os.PathLike[str]) -
     ValueError
         If the model exceeds a limit of the format.
     """
-    target = Path(os.path.realpath(directory))
+    target = Path(os.path.realpath(path_of(directory)))
     _check_replaceable(target)
     arrays: dict[str, Arrays] = {WEIGHTS: describe_weights(estimator.net_.module_), MEMORY: {}}
     with _refusals():

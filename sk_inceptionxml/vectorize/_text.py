@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+MAX_CHARACTERS = 10_000  # of a text; word pairs grow with the square of what is read
 # Combining marks are no ``\w`` for ``re``, yet they belong to words of Indic and other scripts.
 _MARKS = "".join(chr(c) for c in range(0x300, 0x3100) if unicodedata.category(chr(c))[0] == "M")
 # Scripts written without blanks: Thai, Lao, Myanmar, Khmer, kana and Han.
@@ -77,7 +78,7 @@ def check_text(X: Any) -> list[str]:
     Returns
     -------
     list of str
-        The titles; X is never changed.
+        The titles, each cut at 10,000 characters; X is never changed.
 
     Raises
     ------
@@ -110,6 +111,8 @@ def check_text(X: Any) -> list[str]:
         if row is not None:
             raise TypeError(_bad_title(row, titles[row]))
         titles = list(map(str, titles))
+    if max(map(len, titles), default=0) > MAX_CHARACTERS:
+        titles = [title[:MAX_CHARACTERS] for title in titles]
     return titles
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import chain, repeat
 from typing import Any
 
@@ -13,12 +13,14 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from ._matrix import check_matrix
 from ._nearest import NearestWord, is_replaceable
 from ._state import copy_vectorizer, vectorizer_from_data, vectorizer_to_data
-from ._text import check_text, is_text, split_words
+from ._text import check_text, is_text
 from ._tokens import UNKNOWN, Tokens, fill_empty_rows
+from ._words import check_vectorizer, failures_of, split_all
 
 
 class TokenVectorizer(BaseEstimator):
@@ -138,8 +140,9 @@ class TokenVectorizer(BaseEstimator):
                 )
             return self.from_matrix(self._check_matrix(X, reset=True), full=full)
         texts = check_text(X)
-        self.vectorizer_ = copy_vectorizer(self.vectorizer)
-        rows = list(map(self._analyzer(), texts))
+        with failures_of(self.vectorizer):
+            self.vectorizer_ = copy_vectorizer(self.vectorizer)
+        rows = split_all(self.vectorizer_, texts)
         self._learn_words(texts, rows)
         return self._encode(rows, full)
 
@@ -167,7 +170,7 @@ class TokenVectorizer(BaseEstimator):
         """
         check_is_fitted(self, "kind_")
         if self.kind_ == "text":
-            return self._encode(list(map(self._analyzer(), check_text(X))), full)
+            return self._encode(split_all(self.vectorizer_, check_text(X)), full)
         if is_text(X):
             raise TypeError(
                 f"X is raw text, but fit has seen a matrix of {self.n_features_in_} columns; pass "
@@ -283,19 +286,11 @@ class TokenVectorizer(BaseEstimator):
             raise ValueError(f"max_len must be an int of at least 1, got {self.max_len!r}.")
         if not isinstance(self.nearest_unknown, (bool, np.bool_)):
             raise TypeError(f"nearest_unknown must be a bool, got {self.nearest_unknown!r}.")
-        if self.vectorizer is not None and (
-            isinstance(self.vectorizer, type) or not hasattr(self.vectorizer, "build_analyzer")
-        ):
-            raise TypeError(
-                "vectorizer must be None or an instance with a build_analyzer method, got "
-                f"{self.vectorizer!r}; wrap a function as CountVectorizer(analyzer=function)."
-            )
+        check_vectorizer(self.vectorizer)
 
     def _check_matrix(self, X: Any, reset: bool) -> Any:
         # A copy must not be forced here: from_matrix makes the only one.
-        checked = validate_data(
-            self, X, reset=reset, accept_sparse=["csr", "csc", "coo"], dtype=np.float32
-        )
+        checked = check_matrix(self, X, reset=reset)
         if reset:
             if self.n_features_in_ > np.iinfo(np.int32).max - 2:
                 raise ValueError(f"X has {self.n_features_in_} columns, more than int32 ids hold.")
@@ -306,12 +301,6 @@ class TokenVectorizer(BaseEstimator):
         self.n_features_in_ = n_features
         self.n_tokens_ = n_features + 2
 
-    def _analyzer(self) -> Callable[[str], list[str]]:
-        if self.vectorizer_ is None:
-            return split_words
-        analyze = self.vectorizer_.build_analyzer()
-        return lambda text: list(analyze(text))  # a user's function may give an iterator
-
     def _learn_words(self, texts: list[str], rows: list[list[str]]) -> None:
         self.cut_words_: frozenset[str] = frozenset()
         if isinstance(self.vectorizer_, HashingVectorizer):
@@ -319,7 +308,8 @@ class TokenVectorizer(BaseEstimator):
             return
         counts = Counter(chain.from_iterable(rows))
         if isinstance(self.vectorizer_, CountVectorizer):
-            learned = clone(self.vectorizer_).fit(texts).vocabulary_
+            with failures_of(self.vectorizer_):
+                learned = clone(self.vectorizer_).fit(texts).vocabulary_
             words = sorted(learned, key=learned.__getitem__)
             self.cut_words_ = frozenset(counts.keys() - learned.keys())
         else:
