@@ -94,7 +94,7 @@ def read_given(
         return None
     X, y = validation_data
     try:
-        rows = estimator._rows(X)
+        rows = estimator._read_more(X)
         Y = estimator.label_space_.encode(y, n_samples=len(rows.tokens), unknown="ignore")
         if len(rows.tokens) == 0:
             raise ValueError("it has no rows.")

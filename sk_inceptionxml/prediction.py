@@ -203,6 +203,10 @@ class LabelRanker:
 
     def _rows(self, X: Any) -> Rows:
         self._check_ready()
+        return self._read_more(X)
+
+    def _read_more(self, X: Any) -> Rows:
+        """Rows of the kind that ``fit`` has seen, once it has read its own."""
         if self.vectorizer_.kind_ == "text":
             texts = check_text(X)
             return Rows(self.vectorizer_.transform(texts, full=True), texts)
