@@ -14,7 +14,7 @@ from torch import Tensor
 from sk_inceptionxml import training
 from sk_inceptionxml.after_fork import fork_safe
 from sk_inceptionxml.allocator import reused_buffers
-from sk_inceptionxml.batches import TokenDataset, prediction_batches
+from sk_inceptionxml.batches import prediction_batches
 from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.callbacks import NonFiniteGuard, Progress
 from sk_inceptionxml.fusion import hits
@@ -146,15 +146,7 @@ def train_first_pass(
 ) -> XMCNet:
     """One pass of a network just built; the net goes on to the passes that follow."""
     device = training.resolve_device(params.device)
-    net = XMCNet(
-        network.to(device),
-        lr=params.lr,
-        label_lr=params.label_lr,
-        label_optimizer=params.label_optimizer,
-        max_epochs=1,
-        batch_size=params.batch_size,
-        device=device,
-    )
+    net = training.make_net(params, network.to(device), 1)
     net.initialize()
     train_pass(params, net, tokens, Y, sample_weight, random_state)
     return net
@@ -182,14 +174,7 @@ def train_pass(
         callbacks.append(Progress(1))
     net.callbacks = [(type(c).__name__, c) for c in callbacks] + list(params.callbacks or [])
     net.initialize_callbacks()
-    dataset = TokenDataset(
-        tokens,
-        Y,
-        params.max_len,
-        shuffle_words=params.shuffle_words,
-        word_dropout=params.word_dropout,
-        sample_weight=sample_weight,
-    )
+    dataset = training.make_dataset(params, tokens, Y, sample_weight)
     if isinstance(network.head, SyncHead):
         network.head.detached = False
     network.set_generator(dropout)

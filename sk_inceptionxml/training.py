@@ -243,14 +243,7 @@ def train_network(
     network = network.to(device)
     network.set_generator(dropout_generator)
     n_epochs = resolve_epochs(params.max_epochs, len(tokens), params.batch_size)
-    dataset = TokenDataset(
-        tokens,
-        Y,
-        params.max_len,
-        shuffle_words=params.shuffle_words,
-        word_dropout=params.word_dropout,
-        sample_weight=sample_weight,
-    )
+    dataset = make_dataset(params, tokens, Y, sample_weight)
     snapshot = None if store is None else store.snapshot
     n_done = 0 if snapshot is None else len(snapshot.plain["epochs"])
     before: list = [OneCycle(n_epochs, n_done), NonFiniteGuard()]
@@ -272,17 +265,8 @@ def train_network(
         after.append(SaveState(save))
     if params.early_stopping:
         after.append(stop)
-    net = XMCNet(
-        network,
-        lr=params.lr,
-        label_lr=params.label_lr,
-        label_optimizer=params.label_optimizer,
-        rng=rng,
-        max_epochs=n_epochs,
-        batch_size=params.batch_size,
-        device=device,
-        callbacks=[*_named(before), *(params.callbacks or []), *_named(after)],
-    )
+    callbacks = [*_named(before), *(params.callbacks or []), *_named(after)]
+    net = make_net(params, network, n_epochs, rng=rng, callbacks=callbacks)
     net.initialize()
     n_left = n_epochs - n_done
     if store is not None and snapshot is not None:
@@ -300,6 +284,39 @@ def train_network(
     network.eval()
     network.fill_caches()
     return net
+
+
+def make_dataset(
+    params: InceptionXMLClassifier,
+    tokens: Tokens,
+    Y: sp.csr_array,
+    sample_weight: np.ndarray | None,
+) -> TokenDataset:
+    """Rows with the augmentation that the parameters ask for."""
+    return TokenDataset(
+        tokens,
+        Y,
+        params.max_len,
+        shuffle_words=params.shuffle_words,
+        word_dropout=params.word_dropout,
+        sample_weight=sample_weight,
+    )
+
+
+def make_net(
+    params: InceptionXMLClassifier, network: InceptionXMLNetwork, n_epochs: int, **kwargs: Any
+) -> XMCNet:
+    """Net, not yet initialised, that trains the network on its device."""
+    return XMCNet(
+        network,
+        lr=params.lr,
+        label_lr=params.label_lr,
+        label_optimizer=params.label_optimizer,
+        max_epochs=n_epochs,
+        batch_size=params.batch_size,
+        device=network.embedding.weight.device,
+        **kwargs,
+    )
 
 
 def _named(callbacks: list[Any]) -> list[tuple[str, Any]]:
