@@ -91,6 +91,10 @@ class InceptionXMLClassifier(
     synchronized : bool, default=True
         False leaves out the meta-classifier's hidden layer: hard-negative mining without
         synchronisation, the baseline of the paper.
+    max_negatives : int or None, default=8192
+        Labels, and meta-labels, that a training step of the sync head scores at most. Where there
+        are more, those that are positive or shortlisted meta-labels are kept and the others
+        sampled, weighted so that the loss is right on average. None scores all.
     n_neighbors : int, default=100
         Training rows whose labels are regressed on a query; 0 turns lexical evidence off.
     shuffle_words : bool, default=True
@@ -233,6 +237,7 @@ class InceptionXMLClassifier(
         teacher_forcing: bool = True,
         share_negatives: bool = True,
         synchronized: bool = True,
+        max_negatives: int | None = 8192,
         n_neighbors: int = 100,
         shuffle_words: bool = True,
         word_dropout: float = 0.1,
@@ -276,6 +281,7 @@ class InceptionXMLClassifier(
         self.teacher_forcing = teacher_forcing
         self.share_negatives = share_negatives
         self.synchronized = synchronized
+        self.max_negatives = max_negatives
         self.n_neighbors = n_neighbors
         self.shuffle_words = shuffle_words
         self.word_dropout = word_dropout

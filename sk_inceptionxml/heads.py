@@ -27,7 +27,9 @@ class _OneVsAllLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, h, weight, bias, rows, columns, row_weight, mask, k):  # type: ignore[no-untyped-def]
+    def forward(  # type: ignore[no-untyped-def]
+        ctx, h, weight, bias, rows, columns, row_weight, mask, k, column_weight
+    ):
         n, n_labels = len(h), len(weight)
         step = max(1, LABEL_CHUNK // n)
         loss = h.new_zeros(())
@@ -52,6 +54,9 @@ class _OneVsAllLoss(torch.autograd.Function):
             if mask is not None:
                 terms *= mask[:, start:stop]
                 g *= mask[:, start:stop]
+            if column_weight is not None:
+                terms *= column_weight[start:stop]
+                g *= column_weight[start:stop]
             loss += (terms.sum(1).index_add_(0, r, -positive) * row_weight).sum()
             g[r, c] -= 1.0
             g *= row_weight[:, None]
@@ -66,7 +71,7 @@ class _OneVsAllLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad, _):  # type: ignore[no-untyped-def]
         grad_h, grad_w, grad_b = ctx.saved_tensors
-        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 5
+        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 6
 
 
 def _largest(chunks: list[tuple[Tensor, Tensor]], k: int) -> Tensor:
@@ -84,6 +89,7 @@ def one_vs_all_loss(
     columns: Tensor,
     row_weight: Tensor,
     mask: Tensor | None = None,
+    column_weight: Tensor | None = None,
 ) -> Tensor:
     """Binary cross-entropy of ``h @ weight.T + bias``, summed over labels, weighted over rows.
 
@@ -98,8 +104,12 @@ def one_vs_all_loss(
         1 / B for the mean over the batch.
     mask : Tensor of shape (B, M), bool, optional
         Entries that take part; every positive must be one of them.
+    column_weight : Tensor of shape (M,), optional
+        Weight of every label's terms; 1 where a row is positive.
     """
-    loss, _ = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, mask, 0)
+    loss, _ = _OneVsAllLoss.apply(
+        h, weight, bias, rows, columns, row_weight, mask, 0, column_weight
+    )
     return loss
 
 
@@ -113,7 +123,7 @@ def one_vs_all_loss_and_best(
     k: int,
 ) -> tuple[Tensor, Tensor]:
     """``one_vs_all_loss`` and, from the same logits, the k best labels of each row (B, k)."""
-    loss, best = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, None, k)
+    loss, best = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, None, k, None)
     return loss, best
 
 

@@ -62,14 +62,18 @@ class InceptionXMLNetwork(nn.Module):
     def row_sparse_parameters(self) -> list[nn.Parameter]:
         """Tables of which a step touches only some rows."""
         tables = [self.embedding.weight]
-        return [*tables, *self.label_parameters()] if isinstance(self.head, SyncHead) else tables
+        if isinstance(self.head, SyncHead):
+            tables += self.label_parameters()
+            if self.head.samples_clusters:
+                tables += [self.head.meta_weight, self.head.meta_bias]
+        return tables
 
     def label_parameters(self) -> list[nn.Parameter]:
         """Vector and bias of every label."""
         return [self.head.weight, self.head.bias]
 
     def set_generator(self, generator: torch.Generator | None) -> None:
-        """Draw every dropout mask from ``generator``."""
+        """Draw every dropout mask and sample of negatives from ``generator``."""
         for module in self.modules():
-            if isinstance(module, Dropout):
+            if isinstance(module, (Dropout, SyncHead)):
                 module.generator = generator

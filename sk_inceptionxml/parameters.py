@@ -46,6 +46,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "teacher_forcing": ["boolean"],
     "share_negatives": ["boolean"],
     "synchronized": ["boolean"],
+    "max_negatives": [None, _whole(1)],
     "n_neighbors": [_whole(0)],
     "shuffle_words": ["boolean"],
     "word_dropout": [Interval(Real, 0, 1, closed="left")],

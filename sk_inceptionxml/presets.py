@@ -116,4 +116,5 @@ def sync(dataset: str = "AmazonTitles-670K") -> dict[str, Any]:
         "predict_beam_size": 800,
         "warmup_epochs": 10,
         "share_negatives": False,
+        "max_negatives": None,
     }

@@ -47,6 +47,42 @@ class _GatherRows(torch.autograd.Function):
         return _row_sparse(index, grad, ctx.size), None
 
 
+def sample_others(
+    kept: Tensor, n: int, most: int, dtype: torch.dtype, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Some of n columns, those kept among them, and weights under which sums over all are right.
+
+    Parameters
+    ----------
+    kept : Tensor of shape (n_kept,), int64
+        Sorted and distinct; they have weight 1.
+    n : int
+    most : int
+        Columns wanted; a quarter of them is drawn from the others where the kept ones are more.
+    dtype : torch.dtype
+        Of the weights.
+    generator : torch.Generator or None
+
+    Returns
+    -------
+    columns : Tensor of shape (m,), int64
+        Sorted.
+    weight : Tensor of shape (m,)
+        On average over the draws, ``sum(weight * x[columns])`` is ``x.sum()``.
+    """
+    is_other = torch.ones(n, dtype=torch.bool, device=kept.device)
+    is_other[kept] = False
+    others = is_other.nonzero().squeeze(1)
+    n_drawn = min(len(others), max(most - len(kept), most // 4, 1))
+    order = torch.randperm(len(others), generator=generator, device=kept.device)
+    drawn = others[order[:n_drawn]]
+    weight = torch.zeros(n, dtype=dtype, device=kept.device)
+    weight[kept] = 1.0
+    weight[drawn] = len(others) / max(1, n_drawn)
+    columns = torch.cat([kept, drawn]).sort().values
+    return columns, weight[columns]
+
+
 class SynchronizedBranch(nn.Module):
     """Hidden layer of the meta-classifier and of the extreme classifier alike (method 1.3)."""
 
@@ -90,6 +126,11 @@ class SyncHead(nn.Module):
     share_negatives : bool
         Every label of the batch's united shortlists is a negative of every row; otherwise only
         those of the row's own shortlist.
+    max_negatives : int or None
+        Labels, and clusters, that a training step scores at most, in memory and time that do not
+        grow with their number. Those that are positive in the batch and, of the clusters, those
+        shortlisted are always scored; the others are sampled and weighted so that the loss is
+        right on average. None scores all.
     synchronized : bool
         False leaves the hidden layer of the meta-classifier out: hard-negative mining by a
         classifier of another structure, the baseline that the paper improves on.
@@ -118,6 +159,7 @@ class SyncHead(nn.Module):
         teacher_forcing: bool = True,
         share_negatives: bool = True,
         synchronized: bool = True,
+        max_negatives: int | None = None,
         true_cluster_counts: np.ndarray | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -125,6 +167,8 @@ class SyncHead(nn.Module):
         self.beam_size, self.predict_beam_size = beam_size, predict_beam_size
         self.meta_loss_weight = meta_loss_weight
         self.teacher_forcing, self.share_negatives = teacher_forcing, share_negatives
+        self.max_negatives = max_negatives
+        self.generator: torch.Generator | None = None  # of the samples, set by the training
         self.detached = False  # set by the training schedule
         self.cluster_weight = 1.0  # of the meta-classifier's log-probability, set after training
         self._register_clusters(np.asarray(clusters))
@@ -202,15 +246,46 @@ class SyncHead(nn.Module):
         n_clusters = len(self.meta_weight)
         pairs = torch.unique(rows * n_clusters + self.cluster_of[columns])
         true_rows, true_clusters = pairs // n_clusters, pairs % n_clusters
-        meta = (r, self.meta_weight, self.meta_bias)
-        meta_loss, best = one_vs_all_loss_and_best(
-            *meta, true_rows, true_clusters, row_weight, k=min(self.beam_size, n_clusters)
-        )
+        k = min(self.beam_size, n_clusters)
+        truth = (true_rows, true_clusters, row_weight)
+        if self.samples_clusters:
+            meta_loss, best = self._sampled_meta_loss(r, *truth, k)
+        else:
+            meta = (r, self.meta_weight, self.meta_bias)
+            meta_loss, best = one_vs_all_loss_and_best(*meta, *truth, k=k)
         own = self._shortlist(best, true_rows, true_clusters)
         extreme_loss = self._extreme_loss(
             h.detach() if self.detached else h, own, rows, columns, row_weight
         )
         return extreme_loss + self.meta_loss_weight * meta_loss
+
+    @property
+    def samples_clusters(self) -> bool:
+        """Whether there are more clusters than a step may score, so that their rows are sparse."""
+        return self.max_negatives is not None and len(self.meta_weight) > self.max_negatives
+
+    def _sampled_meta_loss(
+        self, r: Tensor, rows: Tensor, clusters: Tensor, row_weight: Tensor, k: int
+    ) -> tuple[Tensor, Tensor]:
+        """Loss of the meta-classifier on sampled clusters, and the k best of all (B, k)."""
+        assert self.max_negatives is not None
+        with torch.no_grad():
+            z = torch.addmm(self.meta_bias, r, self.meta_weight.t())
+            best = z.topk(k, dim=1).indices
+        hard = torch.unique(torch.cat([clusters, best.flatten()]))
+        scored, weight = sample_others(
+            hard, len(self.meta_weight), self.max_negatives, r.dtype, self.generator
+        )
+        loss = one_vs_all_loss(
+            r,
+            _GatherRows.apply(self.meta_weight, scored),
+            _GatherRows.apply(self.meta_bias, scored),
+            rows,
+            torch.searchsorted(scored, clusters),
+            row_weight,
+            column_weight=weight,
+        )
+        return loss, best
 
     def _shortlist(self, best: Tensor, true_rows: Tensor, true_clusters: Tensor) -> Tensor:
         """Pairs row * n_clusters + cluster of the shortlists, sorted and distinct.
@@ -242,6 +317,13 @@ class SyncHead(nn.Module):
             mask = chosen.repeat_interleave(sizes, dim=1)
             keep = mask[rows, found]
             rows, found = rows[keep], found[keep]
+        column_weight = None
+        if self.max_negatives is not None and len(positions) > self.max_negatives:
+            scored, column_weight = sample_others(
+                torch.unique(found), len(positions), self.max_negatives, h.dtype, self.generator
+            )
+            positions, found = positions[scored], torch.searchsorted(scored, found)
+            mask = None if mask is None else mask[:, scored]
         return one_vs_all_loss(
             self.extreme(h),
             _GatherRows.apply(self.weight, positions),
@@ -250,6 +332,7 @@ class SyncHead(nn.Module):
             found,
             row_weight,
             mask,
+            column_weight,
         )
 
     def _positions(self, clusters: Tensor) -> Tensor:

@@ -197,6 +197,7 @@ def build_network(
             teacher_forcing=params.teacher_forcing,
             share_negatives=params.share_negatives,
             synchronized=params.synchronized,
+            max_negatives=params.max_negatives,
             true_cluster_counts=rows_of_cluster,  # a row counts once in a cluster
             generator=generator,
         )

@@ -90,7 +90,7 @@ def manifest_of(directory):
 CASES = {
     "ova": (TEXTS, {"head": "ova"}),
     "sync": (TEXTS, {"head": "sync", "label_optimizer": "adagrad"}),
-    "matrix": (MATRIX, {"head": "sync", "n_neighbors": 0}),
+    "matrix": (MATRIX, {"head": "sync", "n_neighbors": 0, "max_negatives": 4}),
     # the third of five epochs is the best, so that the best weights are not the last ones
     "early": (TEXTS, {"early_stopping": True, "n_iter_no_change": 3, "lr": 0.05, "max_epochs": 5}),
 }

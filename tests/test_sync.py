@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sk_inceptionxml.sync import SyncHead
+from sk_inceptionxml.sync import SyncHead, sample_others
 
 N_LABELS, N_FEATURES = 37, 8
 
@@ -86,6 +86,53 @@ def test_loss_and_gradients_equal_the_literal_ones(share, forcing, seed):
         strict=True,
     ):
         torch.testing.assert_close(a.to_dense() if a.is_sparse else a, b)
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_sampled_negatives_give_the_full_loss_and_gradients_on_average(share):
+    options = {"share_negatives": share, "beam_size": 2}
+    full, _ = make_head(1, **options)
+    sampled, _ = make_head(1, max_negatives=5, **options)
+    assert sampled.samples_clusters and not full.samples_clusters
+    h, _, rows, columns, row_weight = make_batch(1)
+    h.requires_grad_(True)
+    sampled.generator = torch.Generator().manual_seed(0)
+    for head in (full, sampled):
+        head.eval()
+
+    def draw(head):
+        parameters = [h, head.weight, head.meta_weight, head.meta_bias, head.bias]
+        loss = head.loss(h, rows, columns, row_weight)
+        grads = [g.to_dense() if g.is_sparse else g for g in torch.autograd.grad(loss, parameters)]
+        return torch.cat([loss.detach().view(1), *(g.flatten() for g in grads)])
+
+    draws = torch.stack([draw(sampled) for _ in range(1000)])
+    error = draws.std(0) / len(draws) ** 0.5
+    assert ((draws.mean(0) - draw(full)).abs() <= 5 * error + 1e-9).all()
+    assert draws.std(0).max() > 0
+
+
+def test_a_budget_that_suffices_changes_nothing():
+    plain, _ = make_head(2)
+    bounded, _ = make_head(2, max_negatives=N_LABELS)
+    batch = make_batch(2)
+    plain.eval(), bounded.eval()
+    losses = [head.loss(batch[0], *batch[2:]) for head in (plain, bounded)]
+    assert torch.equal(*losses)
+
+
+@pytest.mark.parametrize("most", [1, 4, 7, 30])
+def test_samples_hold_what_is_kept_and_weigh_the_rest(most):
+    kept, n = torch.tensor([1, 4, 5]), 12
+    generator = torch.Generator().manual_seed(0)
+    x = torch.arange(n, dtype=torch.float64) ** 2
+    sums = []
+    for _ in range(2000):
+        columns, weight = sample_others(kept, n, most, torch.float64, generator)
+        assert (columns[1:] > columns[:-1]).all() and torch.isin(kept, columns).all()
+        assert len(columns) <= max(most, len(kept) + max(1, most // 4))
+        sums.append((weight * x[columns]).sum())
+    assert torch.stack(sums).mean().item() == pytest.approx(x.sum().item(), rel=0.05)
 
 
 def test_gradient_of_label_vectors_is_row_sparse_and_only_on_the_shortlist():

@@ -170,6 +170,7 @@ def _empty_network(
     else:
         settings = {k: v for k, v in n["sync"].items() if k != "cluster_weight"}
         rates["meta_dropout"] = params.meta_dropout
+        rates["max_negatives"] = params.max_negatives
         none = np.zeros(n["n_labels"])
         head = SyncHead(encoder.n_features, n["hidden_dim"], clusters, none, 1, **rates, **settings)
         head.cluster_weight = n["sync"]["cluster_weight"]
