@@ -29,6 +29,7 @@ from sk_inceptionxml import InceptionXMLClassifier, presets
 from sk_inceptionxml.metrics import inverse_propensity, ranking_report, top_k_indices
 
 COLUMNS = ["P@1", "P@3", "P@5", "nDCG@5", "PSP@1", "PSP@5", "R@10", "R@100"]
+LOST = "P@1 lost, shuffled words"
 SHARED = {"n_neighbors": 0, "validation_fraction": 0.1, "max_epochs": "auto", "head": "auto"}
 PAPER: dict[str, Any] = {**presets.inceptionxml(), **SHARED, "embeddings": "random"}
 VECTORS = {**PAPER, "embeddings": None}
@@ -71,6 +72,8 @@ def run(data: harness.Data, name: str, params: dict, seed: int, epochs: int | No
     clf.fit(data.train_texts, data.Y_train)
     seconds = time.perf_counter() - start
     found = report(data, network_ranking(clf, data.test_texts))
+    shuffled = network_ranking(clf, harness.shuffle_texts(data.test_texts))
+    found[LOST] = round(found["P@1"] - report(data, shuffled)["P@1"], 4)
     return [{"data": data.name, "step": name, "seed": seed, "fit s": round(seconds), **found}]
 
 
@@ -81,28 +84,34 @@ def run_default(data: harness.Data, seed: int, models: str | None) -> list[dict]
         assert [str(x) for x in clf.classes_.tolist()] == data.labels[: clf.n_labels_]
     else:
         clf = InceptionXMLClassifier(random_state=seed).fit(data.train_texts, data.Y_train)
-    texts = data.test_texts
+    found = [parts(clf, data, data.test_texts)]
+    found.append(parts(clf, data, harness.shuffle_texts(data.test_texts)))
+    return [
+        {"data": data.name, "step": name, "seed": seed, **clean, LOST: clean["P@1"] - other["P@1"]}
+        for name, clean, other in zip(DEFAULT, *found, strict=True)
+    ]
+
+
+def parts(clf: InceptionXMLClassifier, data: harness.Data, texts: list[str]) -> list[dict]:
+    """Metrics of the network, of the neighbours and of both."""
     rows = clf._rows(texts)
     rankings = [
         network_ranking(clf, texts),
         top_k_indices(clf.neighbours_.score(clf._lexical(rows)), 100),
         clf._ranking(texts, 100)[0],
     ]
-    return [
-        {"data": data.name, "step": name, "seed": seed, **report(data, ranking)}
-        for name, ranking in zip(DEFAULT, rankings, strict=True)
-    ]
+    return [report(data, ranking) for ranking in rankings]
 
 
 def table(runs: list[dict], data: str) -> str:
     """Markdown: mean and standard deviation over the seeds."""
-    header = [*COLUMNS, "tail R@100"]
+    header = [*COLUMNS, "tail R@100", LOST]
     lines = [f"| {data} | " + " | ".join(header) + " |", "|---" + "|---:" * len(header) + "|"]
     for step in [*STEPS, *DEFAULT, *REJECTED]:
         own = [r for r in runs if r["step"] == step and r["data"] == data]
         cells = []
         for name in header:
-            values = [r[name] for r in own]
+            values = [r[name] for r in own if name in r]
             cell = f"{statistics.mean(values):.2f}" if values else ""
             if len(values) > 1:
                 cell += f" ± {statistics.stdev(values):.2f}"
