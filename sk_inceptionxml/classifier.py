@@ -501,6 +501,8 @@ class InceptionXMLClassifier(
         ------
         NotFittedError
             If the estimator is not fitted.
+        FileExistsError
+            If the directory is a file, or holds anything else than a saved model.
         TypeError
             If the vectorizer holds a callable, which cannot be written as data.
         """
