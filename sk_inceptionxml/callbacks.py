@@ -241,7 +241,8 @@ class Progress(Callback):
         self, net: Any, batch: Any = None, loss: Any = None, training: bool = False, **kwargs: Any
     ) -> None:
         self.bar_.update(len(batch[0]["ids"]))
-        self.bar_.set_postfix(epoch=len(net.history), loss=f"{loss.item():.2f}", refresh=False)
+        epoch = f"{len(net.history)}/{self.n_epochs}"
+        self.bar_.set_postfix(epoch=epoch, loss=f"{loss.item():.2f}", refresh=False)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         self.bar_.close()

@@ -82,7 +82,8 @@ def test_progress_bar_only_when_verbose(capsys):
     InceptionXMLClassifier(max_epochs=1, **TINY).fit(TITLES, LABELS)
     assert capsys.readouterr() == ("", "")
     InceptionXMLClassifier(max_epochs=1, verbose=1, **TINY).fit(TITLES, LABELS)
-    assert "loss=" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "loss=" in shown and "epoch=1/1" in shown
 
 
 # -- gradients, interruptions, early stopping ------------------------------------------------------
