@@ -119,7 +119,8 @@ class InceptionXMLClassifier(
         ``n_iter_no_change`` epochs, and keep the weights of the best epoch. The rows are those
         of ``validation_fraction``, or ``validation_data`` of ``fit``.
     n_iter_no_change : int, default=2
-        Epochs without improvement before an early stop.
+        Epochs without improvement before an early stop; those of the first 30 % of
+        ``max_epochs``, in which the learning rate rises, do not count.
     calibrate : {"auto", "isotonic", "sigmoid"} or None, default="auto"
         Map of the fused probabilities, fitted on the held-out rows; never changes the ranking.
     warm_start : bool, default=False
@@ -501,6 +502,8 @@ class InceptionXMLClassifier(
         ------
         NotFittedError
             If the estimator is not fitted.
+        FileExistsError
+            If the directory is a file, or holds anything else than a saved model.
         TypeError
             If the vectorizer holds a callable, which cannot be written as data.
         """

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import sklearn.model_selection
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import KFold
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
@@ -329,6 +330,11 @@ def _resolve(scoring: Any) -> Any:
         if any(_parse(name) for name in scoring):
             return {name: _parse(name) or name for name in scoring}
         return scoring
+    if isinstance(scoring, str) and _parse(scoring) is None and scoring not in get_scorer_names():
+        raise ValueError(
+            f"scoring must be a metric at k, such as 'P@5', with a metric of {sorted(_NAMES)}, or "
+            f"a name of sklearn.metrics.get_scorer_names(); got {scoring!r}."
+        )
     return _parse(scoring) or scoring
 
 

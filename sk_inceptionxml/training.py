@@ -256,7 +256,7 @@ def train_network(
     if validation is not None:
         watch.measure = _quality_on(*validation, params.max_len)
         before.append(watch)
-    stop, after = StopEarly(params.n_iter_no_change), []
+    stop, after = StopEarly(params.n_iter_no_change, n_epochs), []
     if store is not None:
 
         def save(net: XMCNet) -> None:

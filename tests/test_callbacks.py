@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from sk_inceptionxml.callbacks import (
     END_FACTOR,
     START_FACTOR,
     WARMUP_SHARE,
+    StopEarly,
     _not_finite,
     one_cycle,
 )
@@ -82,7 +85,8 @@ def test_progress_bar_only_when_verbose(capsys):
     InceptionXMLClassifier(max_epochs=1, **TINY).fit(TITLES, LABELS)
     assert capsys.readouterr() == ("", "")
     InceptionXMLClassifier(max_epochs=1, verbose=1, **TINY).fit(TITLES, LABELS)
-    assert "loss=" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "loss=" in shown and "epoch=1/1" in shown
 
 
 # -- gradients, interruptions, early stopping ------------------------------------------------------
@@ -243,6 +247,17 @@ def test_early_stopping_keeps_the_best_epoch():
     ranking = network_topk(clf.net_.module_, clf._rows(X_val).tokens, 64, 4)[0]
     Y_val = clf.label_space_.encode(y_val)
     assert clf.best_score_ == pytest.approx(ndcg_at_k(Y_val, ranking, k=4))
+
+
+def test_epochs_of_a_rising_learning_rate_stop_nothing():
+    due = []
+    for scores in itertools.accumulate([[0.2], *[[0.1]] * 9]):
+        epochs = [{"epoch": i, "valid_ndcg@5": s} for i, s in enumerate(scores, 1)]
+        due.append(StopEarly(2, n_epochs=20).is_due(SimpleNamespace(history=epochs)))
+    assert due == [False] * 7 + [True] * 3  # six epochs rise
+    assert not StopEarly(2, n_epochs=20).is_due(SimpleNamespace(history=[{"epoch": 9}]))
+    epochs = [{"epoch": i, "valid_ndcg@5": 1 / i} for i in (1, 2, 3)]
+    assert StopEarly(2, n_epochs=3).is_due(SimpleNamespace(history=epochs))
 
 
 def test_watching_changes_no_weight():

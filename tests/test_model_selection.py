@@ -298,6 +298,12 @@ def test_cross_validate_scoring(scoring, names):
     assert all(np.isfinite(result[f"test_{name}"]).all() for name in names)
 
 
+@pytest.mark.parametrize("name", ["p_at_5", "P@0", "map@5"])
+def test_cross_validate_names_both_kinds_of_scorers(name):
+    with pytest.raises(ValueError, match=rf"'P@5'.*get_scorer_names\(\); got '{name}'"):
+        cross_validate(small(), TITLES, DENSE, cv=2, scoring=name)
+
+
 def test_default_score_is_precision_at_1():
     y = sp.csr_array(DENSE)
     default = cross_validate(small(), TITLES, y, cv=2)
