@@ -30,6 +30,7 @@ __all__ = [
     "get_scorer",
     "ndcg_at_k_scorer",
     "precision_at_k_scorer",
+    "predict_topk",
     "psp_at_k_scorer",
     "recall_at_k_scorer",
 ]
@@ -185,6 +186,50 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
             "not; use a scorer of scikit-learn."
         )
     return estimator, X
+
+
+def predict_topk(model: Any, X: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Best labels of each row by a classifier that stands in pipelines or searches.
+
+    Neither a ``Pipeline`` nor a search hands ``predict_topk`` on.
+
+    Parameters
+    ----------
+    model : InceptionXMLClassifier, Pipeline or search
+        Fitted; a search with ``refit``.
+    X : samples as ``model`` takes them
+    k : int, default=5
+        Labels a row; at most the number of labels are returned.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples, min(k, n_labels_))
+        Names, best first.
+    scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
+        Probabilities.
+
+    Raises
+    ------
+    TypeError
+        If what stands at the end does not rank labels, or a search was not refitted.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sk_inceptionxml import InceptionXMLClassifier
+    >>> from sk_inceptionxml.model_selection import predict_topk
+    >>> titles = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 5
+    >>> labels = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"]] * 5
+    >>> clf = InceptionXMLClassifier(embedding_dim=64, random_state=0)
+    >>> model = make_pipeline(TfidfVectorizer(), clf).fit(titles, labels)
+    >>> names, scores = predict_topk(model, ["a red boat"], k=2)
+    >>> sorted(names[0].tolist())
+    ['boat', 'red']
+    """
+    estimator, X = _unwrap(model, X)
+    labels, scores = estimator.predict_topk(X, k=k)
+    return labels, scores
 
 
 def precision_at_k_scorer(k: int = 5) -> RankingScorer:

@@ -22,6 +22,7 @@ from sk_inceptionxml.model_selection import (
     get_scorer,
     ndcg_at_k_scorer,
     precision_at_k_scorer,
+    predict_topk,
     psp_at_k_scorer,
     recall_at_k_scorer,
 )
@@ -121,6 +122,21 @@ def test_pipelines_and_searches_are_unwrapped(fitted):
         assert get_scorer(name)(inner, prefixed, DENSE) == expected
         assert get_scorer(name)(nested, prefixed, DENSE) == expected
         assert get_scorer(name)(search, TITLES, DENSE) == expected
+
+
+def test_predict_topk_through_pipelines_and_searches():
+    vectorizer = TfidfVectorizer()
+    model = make_pipeline(vectorizer, small()).fit(TITLES, DENSE)
+    inner = model[-1].predict_topk(vectorizer.transform(TITLES), k=3)
+    search = GridSearchCV(model, {"inceptionxmlclassifier__lr": [3e-3]}, cv=2).fit(TITLES, DENSE)
+    for outer, expected in ((model, inner), (search.best_estimator_, None), (search, None)):
+        found = predict_topk(outer, TITLES, k=3)
+        if expected is None:
+            expected = predict_topk(search.best_estimator_, TITLES, k=3)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(TypeError, match="predict_topk"):
+        predict_topk(vectorizer, TITLES)
 
 
 def test_search_inside_a_pipeline():

@@ -239,6 +239,7 @@ def test_what_is_no_data_is_left_out(tmp_path):
         make_indicator(),
         random_state=np.random.RandomState(3),
         callbacks=[],
+        checkpoint_dir=tmp_path / "checkpoints",  # a path of the machine that trained
         head="sync",
         clusters=np.arange(N_LABELS) // 2,
         batch_size=np.int64(64),
@@ -246,9 +247,10 @@ def test_what_is_no_data_is_left_out(tmp_path):
     )
     loaded = round_trip(clf, tmp_path / "m")
     assert loaded.random_state is loaded.callbacks is loaded.clusters is None
+    assert loaded.checkpoint_dir is None
     assert loaded.batch_size == 64 and loaded.embedding_skip is True
     manifest = json.loads((tmp_path / "m" / "model.json").read_text())
-    assert set(manifest["left_out"]) == {"callbacks", "clusters", "random_state"}
+    assert set(manifest["left_out"]) == {"callbacks", "checkpoint_dir", "clusters", "random_state"}
 
 
 def test_the_memory_is_compact(saved):

@@ -16,7 +16,7 @@ MAX_NEIGHBOURS = 10_000  # their kernel matrix has the square of it
 MAX_PATTERN = 2000  # characters of a token_pattern
 
 # parameters that only fit needs, and that may hold objects that are no data
-LEFT_OUT = ("callbacks", "clusters", "embeddings", "random_state")
+LEFT_OUT = ("callbacks", "checkpoint_dir", "clusters", "embeddings", "random_state")
 # buffers that are rebuilt from head.cluster_of
 DERIVED = ("head.starts", "head.label_at", "head.position_of")
 
