@@ -193,6 +193,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--only", help="keys of rows, comma-separated")
     parser.add_argument("--seeds", default="0", help="comma-separated")
     parser.add_argument("--head", choices=["sync", "ova"], default="sync")
+    parser.add_argument("--network-alone", action="store_true", help="no lexical neighbours")
     parser.add_argument("--test", action="store_true", help="evaluate on the test file")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args(argv)
@@ -208,7 +209,7 @@ def main(argv: list[str] | None = None) -> None:
     title = (
         f"{args.data.name}: {len(split.texts):,} training rows, {n_labels:,} labels, "
         f"{len(split.eval_texts):,} {where}, {args.epochs or 'default'} epochs, "
-        f"seeds {args.seeds}. Metrics in percent."
+        f"seeds {args.seeds}{', network alone' if args.network_alone else ''}. Metrics in percent."
     )
     results: dict[str, list[dict[str, float]]] = {}
     for key in keys:
@@ -216,6 +217,8 @@ def main(argv: list[str] | None = None) -> None:
             params: dict[str, Any] = {"random_state": seed}
             if args.epochs:
                 params["max_epochs"] = args.epochs
+            if args.network_alone:
+                params["n_neighbors"] = 0
             run = measure(rows[key], split, params)
             results.setdefault(rows[key].name, []).append(run)
             print(key, seed, {k: round(v, 2) for k, v in run.items()}, flush=True)

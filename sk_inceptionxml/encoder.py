@@ -95,8 +95,9 @@ class SpectralWeight(nn.Module):
 
     def forward(self) -> Tensor:
         if self.training:
-            v = self._iterate()
-            return self.weight / torch.dot(self.u.clone(), self.weight @ v)
+            with torch.autocast(self.weight.device.type, enabled=False):
+                v = self._iterate()
+                return self.weight / torch.dot(self.u.clone(), self.weight @ v)
         cached = self._cached
         if cached is None or cached.device != self.weight.device:
             with torch.no_grad():

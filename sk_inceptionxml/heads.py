@@ -7,6 +7,7 @@ that neither the step size nor Adam's epsilon depends on the number of labels.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from sk_inceptionxml.encoder import ChannelNorm, Dropout, uninitialised_linear
 from sk_inceptionxml.optimizers import take_rows
 
+CAST_BUDGET = 1 << 24  # numbers of half-precision label vectors cast at once, 64 MB
 LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
 
 
@@ -28,18 +30,20 @@ class _OneVsAllLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, h, weight, bias, rows, columns, row_weight, mask, k, column_weight
+        ctx, h, weight, bias, rows, columns, row_weight, mask, k, column_weight, dtype
     ):
         n, n_labels = len(h), len(weight)
+        kind, h = h.dtype, h.to(dtype)  # of the products of matrices; sums are in that of the bias
         step = max(1, LABEL_CHUNK // n)
-        loss = h.new_zeros(())
-        grad_h = torch.zeros_like(h)
+        loss = bias.new_zeros(())
+        grad_h = torch.zeros_like(h, dtype=bias.dtype)
         grad_w = torch.empty_like(weight)
         grad_b = torch.empty_like(bias)
         best = []
         for start in range(0, n_labels, step):
             stop = min(start + step, n_labels)
-            z = torch.addmm(bias[start:stop], h, weight[start:stop].t())
+            w = weight[start:stop].to(dtype)
+            z = product_plus(bias[start:stop], h, w.t())
             if k:
                 value, label = z.topk(min(k, stop - start), dim=1)
                 best.append((value, label + start))
@@ -60,10 +64,15 @@ class _OneVsAllLoss(torch.autograd.Function):
             loss += (terms.sum(1).index_add_(0, r, -positive) * row_weight).sum()
             g[r, c] -= 1.0
             g *= row_weight[:, None]
-            grad_h.addmm_(g, weight[start:stop])
-            torch.mm(g.t(), h, out=grad_w[start:stop])
             torch.sum(g, 0, out=grad_b[start:stop])
-        ctx.save_for_backward(grad_h, grad_w, grad_b)
+            g = g.to(dtype)
+            if dtype == grad_h.dtype:
+                grad_h.addmm_(g, w)
+                torch.mm(g.t(), h, out=grad_w[start:stop])
+            else:
+                grad_h += g @ w
+                grad_w[start:stop] = g.t() @ h
+        ctx.save_for_backward(grad_h.to(kind), grad_w, grad_b)
         labels = _largest(best, k) if k else rows.new_empty(n, 0)
         ctx.mark_non_differentiable(labels)
         return loss, labels
@@ -71,7 +80,12 @@ class _OneVsAllLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad, _):  # type: ignore[no-untyped-def]
         grad_h, grad_w, grad_b = ctx.saved_tensors
-        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 6
+        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 7
+
+
+def product_plus(bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b + bias`` in the precision of the bias, whatever that of the product is."""
+    return torch.addmm(bias, a, b) if a.dtype == bias.dtype else (a @ b).to(bias.dtype) + bias
 
 
 def _largest(chunks: list[tuple[Tensor, Tensor]], k: int) -> Tensor:
@@ -107,10 +121,17 @@ def one_vs_all_loss(
     column_weight : Tensor of shape (M,), optional
         Weight of every label's terms; 1 where a row is positive.
     """
-    loss, _ = _OneVsAllLoss.apply(
-        h, weight, bias, rows, columns, row_weight, mask, 0, column_weight
-    )
+    loss, _ = _loss_and_best(h, weight, bias, rows, columns, row_weight, mask, 0, column_weight)
     return loss
+
+
+def _loss_and_best(h: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    device = h.device.type
+    mixed = torch.is_autocast_enabled(device)
+    dtype = torch.get_autocast_dtype(device) if mixed else weight.dtype
+    with torch.autocast(device, enabled=False):
+        out: tuple[Tensor, Tensor] = _OneVsAllLoss.apply(h, weight, bias, *rest, dtype)
+    return out
 
 
 def one_vs_all_loss_and_best(
@@ -123,8 +144,7 @@ def one_vs_all_loss_and_best(
     k: int,
 ) -> tuple[Tensor, Tensor]:
     """``one_vs_all_loss`` and, from the same logits, the k best labels of each row (B, k)."""
-    loss, best = _OneVsAllLoss.apply(h, weight, bias, rows, columns, row_weight, None, k, None)
-    return loss, best
+    return _loss_and_best(h, weight, bias, rows, columns, row_weight, None, k, None)
 
 
 class SkipPool(nn.Module):
@@ -174,9 +194,20 @@ class OneVsAllHead(nn.Module):
 
     def topk(self, h: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Logits (B, k), best first, and their labels (B, k)."""
-        r = self.features(h)
-        z = torch.addmm(self.bias, r, self.weight.t())
+        z = self._logits(self.features(h), 0, len(self.weight))
         return z.topk(min(k, z.shape[1]), dim=1)
+
+    def _logits(self, r: Tensor, start: int, stop: int) -> Tensor:
+        """Logits (B, stop - start) of a range of labels."""
+        weight, bias = self.weight[start:stop], self.bias[start:stop]
+        if weight.dtype == r.dtype:
+            return torch.addmm(bias, r, weight.t())
+        step = max(1, CAST_BUDGET // weight.shape[1])  # never all of the table in float32
+        parts = [
+            torch.addmm(b, r, w.to(r.dtype).t())
+            for w, b in zip(weight.split(step), bias.split(step), strict=True)
+        ]
+        return torch.cat(parts, dim=1)
 
     def grouped_topk(self, h: Tensor, k: int, n_first: int) -> tuple[Tensor, Tensor]:
         """As ``topk``: the best of the first ``n_first`` labels, then the best of the others."""
@@ -184,8 +215,7 @@ class OneVsAllHead(nn.Module):
         parts = []
         for start, stop in ((0, n_first), (n_first, len(self.weight))):
             # a product of the first labels alone keeps the bits that it had without the others
-            z = torch.addmm(self.bias[start:stop], r, self.weight[start:stop].t())
-            score, label = z.topk(min(k, stop - start), dim=1)
+            score, label = self._logits(r, start, stop).topk(min(k, stop - start), 1)
             parts.append((score, label + start))
         return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
 

@@ -178,6 +178,8 @@ def train_pass(
     if isinstance(network.head, SyncHead):
         network.head.detached = False
     network.set_generator(dropout)
+    network.keep_labels_in(torch.float32)
+    net.mixed_precision = params.mixed_precision
     net.notify("on_train_begin", X=dataset, y=None)
     try:
         with reused_buffers():
@@ -187,6 +189,7 @@ def train_pass(
         network.set_generator(None)
         network.zero_grad(set_to_none=True)
         network.eval()
+        network.keep_labels_in(training.label_dtype(params))
     network.fill_caches()
 
 

@@ -33,6 +33,8 @@ class XMCNet(NeuralNet):
         Adagrad keeps one number a label instead of two a weight.
     rng : Generator
         Source of the batches.
+    mixed_precision : bool
+        Products of matrices in bfloat16; weights, sums and optimisers stay in float32.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class XMCNet(NeuralNet):
         label_lr: float = 1e-3,
         label_optimizer: str = "adam",
         rng: np.random.Generator | None = None,
+        mixed_precision: bool = False,
         **kwargs: Any,
     ) -> None:
         self.label_lr = label_lr
         self.label_optimizer = label_optimizer
         self.rng = rng if rng is not None else np.random.default_rng()
+        self.mixed_precision = mixed_precision
         kwargs.setdefault("criterion", FeatureLoss)
         super().__init__(module, train_split=None, verbose=0, **kwargs)
 
@@ -91,7 +95,17 @@ class XMCNet(NeuralNet):
         self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False
     ) -> Tensor:
         """Loss of the head on features ``y_pred`` and positives ``y_true``."""
-        return self.module_.head.loss(y_pred, *y_true)
+        with self._precision():
+            return self.module_.head.loss(y_pred, *y_true)
+
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """Features of a batch."""
+        with self._precision():
+            return super().infer(x, **fit_params)
+
+    def _precision(self) -> torch.autocast:
+        device = self.module_.embedding.weight.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.mixed_precision)
 
     def get_iterator(self, dataset: Any, training: bool = False) -> LengthBucketedBatches:
         """Shuffled batches of rows of similar length."""

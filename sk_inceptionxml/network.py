@@ -72,6 +72,10 @@ class InceptionXMLNetwork(nn.Module):
         """Vector and bias of every label."""
         return [self.head.weight, self.head.bias]
 
+    def keep_labels_in(self, dtype: torch.dtype) -> None:
+        """Type of the label vectors; the biases stay float32. The parameter stays the same."""
+        self.head.weight.data = self.head.weight.data.to(dtype)
+
     def set_generator(self, generator: torch.Generator | None) -> None:
         """Draw every dropout mask and sample of negatives from ``generator``."""
         for module in self.modules():

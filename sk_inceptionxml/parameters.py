@@ -55,6 +55,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "lr": [Interval(Real, 0, None, closed="neither")],
     "label_lr": [Interval(Real, 0, None, closed="neither")],
     "label_optimizer": [StrOptions({"adam", "adagrad"})],
+    "mixed_precision": ["boolean"],
+    "label_dtype": [StrOptions({"float32", "float16"})],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
     "n_iter_no_change": [_whole(1)],

@@ -242,6 +242,7 @@ def train_network(
     dropout_generator.manual_seed(int(random_state.randint(2**31 - 1)))
     generators = Generators(rng, dropout_generator, random_state)
     network = network.to(device)
+    network.keep_labels_in(torch.float32)
     network.set_generator(dropout_generator)
     n_epochs = resolve_epochs(params.max_epochs, len(tokens), params.batch_size)
     dataset = make_dataset(params, tokens, Y, sample_weight)
@@ -284,7 +285,14 @@ def train_network(
     network.zero_grad(set_to_none=True)
     network.eval()
     network.fill_caches()
+    network.keep_labels_in(label_dtype(params))
     return net
+
+
+def label_dtype(params: InceptionXMLClassifier) -> torch.dtype:
+    """Type of the label vectors outside training."""
+    dtype: torch.dtype = getattr(torch, params.label_dtype)
+    return dtype
 
 
 def make_dataset(
@@ -313,6 +321,7 @@ def make_net(
         lr=params.lr,
         label_lr=params.label_lr,
         label_optimizer=params.label_optimizer,
+        mixed_precision=params.mixed_precision,
         max_epochs=n_epochs,
         batch_size=params.batch_size,
         device=network.embedding.weight.device,

@@ -18,7 +18,7 @@ import torch
 from sk_inceptionxml.exceptions import ModelFormatError
 
 from ._checks import check_manifest, fail, fields, list_of, one_of, whole
-from ._format import FILES, MANIFEST, MAX_HEADER, MAX_MANIFEST, MAX_TENSORS, Arrays
+from ._format import FILES, HALF, MANIFEST, MAX_HEADER, MAX_MANIFEST, MAX_TENSORS, Arrays
 
 DTYPES = {
     "U8": np.uint8,
@@ -27,6 +27,7 @@ DTYPES = {
     "U64": np.uint64,
     "I32": np.int32,
     "I64": np.int64,
+    "F16": np.float16,
     "F32": np.float32,
     "F64": np.float64,
 }
@@ -201,7 +202,8 @@ class ArrayFile:
         )
         if not fits:
             fail(f"{self.file}: {name} has shape {array.shape} instead of {shape}.")
-        if array.dtype.kind not in ("ui" if kind == "u" else kind):
+        is_half = array.dtype == np.float16 and name not in HALF
+        if is_half or array.dtype.kind not in ("ui" if kind == "u" else kind):
             fail(f"{self.file}: {name} has dtype {array.dtype}.")
         if array.size:
             low, high = array.min(), array.max()  # NaN comes through both

@@ -19,5 +19,7 @@ MAX_PATTERN = 2000  # characters of a token_pattern
 LEFT_OUT = ("callbacks", "checkpoint_dir", "clusters", "embeddings", "random_state")
 # buffers that are rebuilt from head.cluster_of
 DERIVED = ("head.starts", "head.label_at", "head.position_of")
+# what may be in half precision
+HALF = ("head.weight",)
 
 Arrays = dict[str, np.ndarray]
