@@ -70,6 +70,8 @@ def compare(folder: str, args: argparse.Namespace) -> None:
         f"\nnetwork alone, recall@100: one-vs-all {recalls['ova']:.4f}, sync {recalls['sync']:.4f}"
         f"\nshortlist recall: {shortlist:.4f}, {shortlist / recalls['ova']:.4f} of one-vs-all's"
     )
+    if not args.pairs:
+        return
     queries = split.held_out_texts[: args.queries]
     tokens = {head: clf._rows(queries).tokens for head, clf in fitted.items()}
     whole, network, training = [], [], []
@@ -99,7 +101,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=4000)
     parser.add_argument("--timing-rows", type=int, default=10_000)
     parser.add_argument("--queries", type=int, default=2000)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=3, help="0 measures no times")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     for folder in args.data:

@@ -107,8 +107,9 @@ class InceptionXMLClassifier(
         Rows of a training step.
     lr : float, default=3e-3
         Highest learning rate of encoder and word vectors (one-cycle schedule).
-    label_lr : float, default=1e-3
-        Highest learning rate of the label vectors.
+    label_lr : float or "auto", default="auto"
+        Highest learning rate of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with
+        "adagrad".
     label_optimizer : {"adam", "adagrad"}, default="adam"
         "adagrad" keeps one number a label instead of two a weight.
     mixed_precision : bool, default=False
@@ -251,7 +252,7 @@ class InceptionXMLClassifier(
         max_epochs: int | str = "auto",
         batch_size: int = 128,
         lr: float = 3e-3,
-        label_lr: float = 1e-3,
+        label_lr: float | str = "auto",
         label_optimizer: str = "adam",
         mixed_precision: bool = False,
         label_dtype: str = "float32",

@@ -220,10 +220,11 @@ def update_fusion(
 
 def _set_rates(net: XMCNet, params: InceptionXMLClassifier) -> None:
     labels = {id(p) for p in net.module_.label_parameters()}
+    label_lr = training.resolve_label_lr(params.label_lr, params.label_optimizer)
     for optimizer in (net.optimizer_, net.optimizer_sparse_):
         for group in optimizer.param_groups:
             of_labels = any(id(p) in labels for p in group["params"])
-            group["lr"] = RATE * (params.label_lr if of_labels else params.lr)
+            group["lr"] = RATE * (label_lr if of_labels else params.lr)
 
 
 # -- growth ------------------------------------------------------------------------------------

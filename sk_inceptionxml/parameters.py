@@ -53,7 +53,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_epochs": [StrOptions({"auto"}), _whole(1)],
     "batch_size": [_whole(1)],
     "lr": [Interval(Real, 0, None, closed="neither")],
-    "label_lr": [Interval(Real, 0, None, closed="neither")],
+    "label_lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
     "label_optimizer": [StrOptions({"adam", "adagrad"})],
     "mixed_precision": ["boolean"],
     "label_dtype": [StrOptions({"float32", "float16"})],

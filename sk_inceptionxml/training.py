@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 MIN_STEPS = 500  # fewer optimiser steps than this leave a small data set untrained
 MIN_EPOCHS, MAX_EPOCHS = 5, 60
+LABEL_LR = {"adam": 1e-3, "adagrad": 3e-2}
 SYNC_LABELS = 20_000  # one-vs-all takes longer from here on, and is no more accurate
 CLUSTER_SIZE = 8
 MAX_CLUSTERS = 32_768  # beyond, the meta-classifier would cost more than larger clusters do
@@ -97,6 +98,11 @@ def resolve_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> int:
         return int(max_epochs)
     steps = math.ceil(n_rows / batch_size)
     return int(np.clip(math.ceil(MIN_STEPS / steps), MIN_EPOCHS, MAX_EPOCHS))
+
+
+def resolve_label_lr(label_lr: float | str, label_optimizer: str) -> float:
+    """Learning rate of the label vectors, that of their optimiser unless given."""
+    return LABEL_LR[label_optimizer] if label_lr == "auto" else float(label_lr)
 
 
 def resolve_hidden_dim(hidden_dim: int | None, n_features: int) -> int:
@@ -319,7 +325,7 @@ def make_net(
     return XMCNet(
         network,
         lr=params.lr,
-        label_lr=params.label_lr,
+        label_lr=resolve_label_lr(params.label_lr, params.label_optimizer),
         label_optimizer=params.label_optimizer,
         mixed_precision=params.mixed_precision,
         max_epochs=n_epochs,

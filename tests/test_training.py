@@ -9,7 +9,12 @@ import torch
 from sk_inceptionxml import InceptionXMLClassifier, presets
 from sk_inceptionxml.fusion import Fusion
 from sk_inceptionxml.history import QUALITY, best_epoch
-from sk_inceptionxml.training import resolve_device, resolve_epochs, resolve_head
+from sk_inceptionxml.training import (
+    resolve_device,
+    resolve_epochs,
+    resolve_head,
+    resolve_label_lr,
+)
 
 TITLES = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 10
 LABELS = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"]] * 10
@@ -165,3 +170,14 @@ def test_the_best_epoch_is_the_first_of_equals():
     epochs = [{"epoch": i + 1, QUALITY: q} for i, q in enumerate([0.1, 0.3, 0.3, 0.2])]
     assert best_epoch(epochs) == (2, 0.3)
     assert best_epoch([{"epoch": 1}]) is None
+
+
+def test_the_rate_of_label_vectors_suits_their_optimiser():
+    assert resolve_label_lr("auto", "adam") == 1e-3
+    assert resolve_label_lr("auto", "adagrad") == 3e-2
+    assert resolve_label_lr(0.5, "adagrad") == 0.5
+    for optimizer, rate in (("adam", 1e-3), ("adagrad", 3e-2)):
+        clf = InceptionXMLClassifier(label_optimizer=optimizer, **TINY).fit(TITLES, LABELS)
+        assert clf.net_.label_lr == rate
+    with pytest.raises(ValueError, match="label_lr"):
+        InceptionXMLClassifier(label_lr="high", **TINY).fit(TITLES, LABELS)

@@ -384,7 +384,7 @@ def _attach_network(
     net = XMCNet(
         network,
         lr=estimator.lr,
-        label_lr=estimator.label_lr,
+        label_lr=training.resolve_label_lr(estimator.label_lr, estimator.label_optimizer),
         label_optimizer=estimator.label_optimizer,
         max_epochs=estimator.n_iter_,
         batch_size=estimator.batch_size,
