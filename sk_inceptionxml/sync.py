@@ -23,6 +23,7 @@ from sk_inceptionxml.heads import (
 )
 from sk_inceptionxml.optimizers import take_rows
 
+ROWS_A_CLUSTER = 1  # that shortlist it, on average, from which its labels are read once for all
 GATHER_BUDGET = 1 << 22  # floats of label vectors gathered at once in prediction (16 MB)
 
 
@@ -355,20 +356,42 @@ class SyncHead(nn.Module):
     def candidates(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Extreme logits, cluster log-probabilities and labels (B, K * s); -1 is no label."""
         cluster_score, clusters = self.shortlist(h)
-        r = self.extreme(h)
-        s = self.members.shape[1]
         positions = self.members[clusters].flatten(1)
+        known = positions.clamp(min=0)
+        shared = clusters.numel() >= ROWS_A_CLUSTER * len(self.meta_weight)
+        product = self._by_cluster if shared and h.device.type == "cpu" else self._by_row
+        z = product(self.extreme(h), clusters, known)
+        z = z + self.bias[:, 0].index_select(0, known.flatten()).view(z.shape)
+        labels = torch.where(positions >= 0, self.label_at[known], -1)
+        return z, cluster_score.repeat_interleave(self.members.shape[1], dim=1), labels
+
+    def _by_row(self, r: Tensor, clusters: Tensor, positions: Tensor) -> Tensor:
+        """Products (B, K * s) of features (B, D) with the labels at positions (B, K * s)."""
         parts = []
         step = max(1, GATHER_BUDGET // (positions.shape[1] * r.shape[1]))
-        for i in range(0, len(r), step):
-            p = positions[i : i + step].clamp(min=0)
+        for p, own in zip(positions.split(step), r.split(step), strict=True):
             gathered = self.weight.index_select(0, p.flatten()).view(*p.shape, -1)
             # this side first: a product with one column is many times slower
-            rows = r[i : i + step].unsqueeze(1)
-            z = torch.bmm(rows, gathered.to(r.dtype).transpose(1, 2)).squeeze(1)
-            parts.append(z + self.bias[:, 0].index_select(0, p.flatten()).view(p.shape))
-        labels = torch.where(positions >= 0, self.label_at[positions.clamp(min=0)], -1)
-        return torch.cat(parts), cluster_score.repeat_interleave(s, dim=1), labels
+            z = torch.bmm(own.unsqueeze(1), gathered.to(r.dtype).transpose(1, 2))
+            parts.append(z.squeeze(1))
+        return torch.cat(parts)
+
+    def _by_cluster(self, r: Tensor, clusters: Tensor, positions: Tensor) -> Tensor:
+        """As ``_by_row``, a cluster's labels times all rows that shortlist it.
+
+        Reads the label vectors once a batch instead of once a row.
+        """
+        b, k = clusters.shape
+        found, order = clusters.flatten().sort(stable=True)
+        used, counts = torch.unique_consecutive(found, return_counts=True)
+        rows = r.index_select(0, order // k).split(counts.tolist())
+        starts, stops = self.starts[used].tolist(), self.starts[used + 1].tolist()
+        width, parts = self.members.shape[1], []
+        for start, stop, own in zip(starts, stops, rows, strict=True):
+            part = own @ self.weight[start:stop].to(r.dtype).t()
+            parts.append(part if stop - start == width else F.pad(part, (0, width - stop + start)))
+        z = torch.cat(parts)
+        return torch.empty_like(z).index_copy_(0, order, z).view(b, -1)
 
     def topk(self, h: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Log-odds (B, k), best first, and labels (B, k); -1 with -inf is no label.

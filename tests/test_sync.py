@@ -159,9 +159,11 @@ def test_detached_keeps_the_extreme_gradient_out_of_the_encoder():
     assert h.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("shared", [0, 1e9], ids=["by cluster", "by row"])
 @pytest.mark.parametrize("budget", [1, 1 << 22])
-def test_topk_equals_scoring_every_label_of_the_best_clusters(budget, monkeypatch):
+def test_topk_equals_scoring_every_label_of_the_best_clusters(budget, shared, monkeypatch):
     monkeypatch.setattr("sk_inceptionxml.sync.GATHER_BUDGET", budget)
+    monkeypatch.setattr("sk_inceptionxml.sync.ROWS_A_CLUSTER", shared)
     head, clusters = make_head(3)
     head.eval()
     head.cluster_weight = 0.7
@@ -177,6 +179,19 @@ def test_topk_equals_scoring_every_label_of_the_best_clusters(budget, monkeypatc
         expected = p.topk(8)
         assert label[i].tolist() == expected.indices.tolist()
         torch.testing.assert_close(torch.sigmoid(score[i]), expected.values)
+
+
+def test_label_vectors_in_half_precision_score_alike_by_cluster_and_by_row(monkeypatch):
+    head, _ = make_head(predict_beam_size=4)
+    head = head.float().eval()
+    head.weight.data = head.weight.data.half()
+    h = make_batch(n=9)[0].float()
+    found = []
+    for shared in (0, 1e9):
+        monkeypatch.setattr("sk_inceptionxml.sync.ROWS_A_CLUSTER", shared)
+        found.append(head.topk(h, 12))
+    for by_cluster, by_row in zip(*found, strict=True):
+        torch.testing.assert_close(by_cluster, by_row)
 
 
 def test_places_beyond_the_shortlist_hold_no_label():
