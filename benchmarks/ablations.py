@@ -124,7 +124,7 @@ def ablations(n_labels: int, epochs: int | None, head: str) -> dict[str, Ablatio
             f"{head}, random start vectors", {**base, "embeddings": "random"}
         ),
         "no-shuffle": Ablation(f"{head}, no word shuffle", {**base, "shuffle_words": False}),
-        "adagrad": Ablation(f"{head}, adagrad", {**base, "label_optimizer": "adagrad"}),
+        "adam": Ablation(f"{head}, Adam", {**base, "label_optimizer": "adam"}),
     }
 
 

@@ -108,10 +108,11 @@ class InceptionXMLClassifier(
     lr : float, default=3e-3
         Highest learning rate of encoder and word vectors (one-cycle schedule).
     label_lr : float or "auto", default="auto"
-        Highest learning rate of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with
-        "adagrad".
-    label_optimizer : {"adam", "adagrad"}, default="adam"
-        "adagrad" keeps one number a label instead of two a weight.
+        Highest learning rate of the label vectors; "auto" is 3e-2 with "adagrad" and 1e-3
+        with "adam".
+    label_optimizer : {"adagrad", "adam"}, default="adagrad"
+        Optimiser of the label vectors: row-wise Adagrad, which keeps one number a label, or Adam,
+        which keeps two a weight.
     mixed_precision : bool, default=False
         Train with products of matrices in bfloat16: faster where the processor or GPU has
         instructions for it, a little less exact. Weights and predictions stay float32.
@@ -253,7 +254,7 @@ class InceptionXMLClassifier(
         batch_size: int = 128,
         lr: float = 3e-3,
         label_lr: float | str = "auto",
-        label_optimizer: str = "adam",
+        label_optimizer: str = "adagrad",
         mixed_precision: bool = False,
         label_dtype: str = "float32",
         validation_fraction: float = 0.1,

@@ -45,7 +45,7 @@ class RowAdam(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter or dict
-        Two-dimensional tables. A group may set ``rowwise=True``: row-wise Adagrad, without first
+        Tables, or one number a row. A group may set ``rowwise=True``: row-wise Adagrad, without first
         moment and with one second moment a row (4 bytes a label instead of 8 a weight).
     lr : float, default=1e-3
     betas : pair of float, default=(0.9, 0.999)
@@ -79,7 +79,7 @@ class RowAdam(Optimizer):
         state = self.state[p]
         if not state:
             state["sum"] = torch.zeros(len(p), dtype=torch.float32, device=p.device)
-        power = grad.float().pow(2).mean(dim=tuple(range(1, grad.ndim)))
+        power = grad.float().pow(2).reshape(len(grad), -1).mean(dim=1)
         total = state["sum"]
         if rows is None:
             total += power

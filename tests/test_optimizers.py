@@ -43,18 +43,20 @@ def test_row_adam_equals_torch_adam_on_dense_gradients():
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_rowwise_adagrad_is_the_same_sparse_and_dense_and_keeps_one_number_a_row():
+@pytest.mark.parametrize("shape", [(9, 3), (9, 1), (9,)])
+def test_rowwise_adagrad_is_the_same_sparse_and_dense_and_keeps_one_number_a_row(shape):
     g = torch.Generator().manual_seed(0)
-    start = torch.randn(9, 3, generator=g)
+    start = torch.randn(shape, generator=g)
     sparse, dense = (torch.nn.Parameter(start.clone()) for _ in range(2))
     a, b = (RowAdam([p], lr=0.1, rowwise=True) for p in (sparse, dense))
     total = torch.zeros(9)
     expected = start.clone()
     for step in range(4):
-        sparse.grad = sparse_gradient(step, (9, 3), g)
+        sparse.grad = sparse_gradient(step, shape, g)
         dense.grad = sparse.grad.to_dense()
-        total += dense.grad.pow(2).mean(1)
-        expected -= 0.1 * dense.grad / (total.sqrt() + 1e-8)[:, None]
+        total += dense.grad.pow(2).reshape(9, -1).mean(1)
+        scale = 0.1 / (total.sqrt() + 1e-8)
+        expected -= dense.grad * scale.reshape(-1, *[1] * (len(shape) - 1))
         a.step()
         b.step()
     torch.testing.assert_close(sparse.detach(), expected)
