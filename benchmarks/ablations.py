@@ -108,7 +108,15 @@ def ablations(n_labels: int, epochs: int | None, head: str) -> dict[str, Ablatio
     return {
         "ova": Ablation("one-vs-all", {"head": "ova"}),
         "sync": Ablation("sync (default)", sync),
-        "no-sync": Ablation("sync without synchronisation", {**sync, **unsynchronized}),
+        # the baseline of the paper: other structure, no forcing, no warm-up
+        "no-sync": Ablation("hard negatives without synchronisation", {**sync, **unsynchronized}),
+        "no-structure": Ablation(
+            "sync, meta-classifier without hidden layer",
+            {
+                **sync,
+                "synchronized": False,
+            },
+        ),
         "no-detach": Ablation("sync without detach", {**sync, "warmup_epochs": 0}),
         "no-forcing": Ablation("sync without teacher forcing", {**sync, "teacher_forcing": False}),
         "own-negatives": Ablation("sync, own negatives only", {**sync, "share_negatives": False}),
@@ -124,7 +132,7 @@ def ablations(n_labels: int, epochs: int | None, head: str) -> dict[str, Ablatio
             f"{head}, random start vectors", {**base, "embeddings": "random"}
         ),
         "no-shuffle": Ablation(f"{head}, no word shuffle", {**base, "shuffle_words": False}),
-        "adam": Ablation(f"{head}, Adam", {**base, "label_optimizer": "adam"}),
+        "adagrad": Ablation(f"{head}, adagrad", {**base, "label_optimizer": "adagrad"}),
     }
 
 

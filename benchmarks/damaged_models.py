@@ -1,4 +1,4 @@
-"""Load hundreds of damaged and malicious model directories, and watch what happens.
+"""Load thousands of damaged and malicious model directories, and watch what happens.
 
 Every case starts from a real model. Some are damaged as disks and networks do it, others as an
 attacker would who can also recompute every checksum. Only changes that make a model wrong are

@@ -58,6 +58,7 @@ NO_MATTER = {
     "clusters",
     "device",
     "embeddings",
+    "label_dtype",
     "n_jobs",
     "n_neighbors",
     "random_state",

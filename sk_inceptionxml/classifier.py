@@ -92,9 +92,10 @@ class InceptionXMLClassifier(
         False leaves out the meta-classifier's hidden layer: hard-negative mining without
         synchronisation, the baseline of the paper.
     max_negatives : int or None, default=8192
-        Labels, and meta-labels, that a training step of the sync head scores at most. Where there
-        are more, those that are positive or shortlisted meta-labels are kept and the others
-        sampled, weighted so that the loss is right on average. None scores all.
+        Shortlisted labels of whose losses a training step of the sync head computes about as
+        many, and a quarter as many meta-labels, where there are more. Positive labels and
+        positive or shortlisted meta-labels are kept and the others sampled, weighted so that the
+        loss is right on average. None takes all.
     n_neighbors : int, default=100
         Training rows whose labels are regressed on a query; 0 turns lexical evidence off.
     shuffle_words : bool, default=True
@@ -108,17 +109,13 @@ class InceptionXMLClassifier(
     lr : float, default=3e-3
         Highest learning rate of encoder and word vectors (one-cycle schedule).
     label_lr : float or "auto", default="auto"
-        Highest learning rate of the label vectors; "auto" is 3e-2 with "adagrad" and 1e-3
-        with "adam".
-    label_optimizer : {"adagrad", "adam"}, default="adagrad"
-        Optimiser of the label vectors: row-wise Adagrad, which keeps one number a label, or Adam,
-        which keeps two a weight.
+        Highest one of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with "adagrad".
+    label_optimizer : {"adam", "adagrad"}, default="adam"
+        Optimiser of the label vectors; row-wise "adagrad" keeps one number a label.
     mixed_precision : bool, default=False
-        Train with products of matrices in bfloat16: faster where the processor or GPU has
-        instructions for it, a little less exact. Weights and predictions stay float32.
+        Train with products of matrices in bfloat16; weights and predictions stay float32.
     label_dtype : {"float32", "float16"}, default="float32"
-        Type in which the label vectors are kept after training. "float16" halves them, in memory
-        and on disk; training is in float32 either way.
+        Type of the label vectors after training; "float16" halves them in memory and on disk.
     validation_fraction : float, default=0.1
         Share of rows (4,000 at most) held out to fit the fusion of network and neighbours.
         0, or fewer than 50 rows, leaves a fixed fusion.
@@ -196,8 +193,8 @@ class InceptionXMLClassifier(
     best_score_ : float or None
         Its nDCG@5; None without early stopping.
     shortlist_recall_ : float or None
-        Share of the held-out positives among the network's best 100 labels of the shortlist;
-        None for the one-vs-all head.
+        Share of a held-out row's labels among the network's best 100 of the shortlist, mean over
+        the rows; None for the one-vs-all head.
 
     See Also
     --------
@@ -254,7 +251,7 @@ class InceptionXMLClassifier(
         batch_size: int = 128,
         lr: float = 3e-3,
         label_lr: float | str = "auto",
-        label_optimizer: str = "adagrad",
+        label_optimizer: str = "adam",
         mixed_precision: bool = False,
         label_dtype: str = "float32",
         validation_fraction: float = 0.1,
@@ -410,7 +407,8 @@ class InceptionXMLClassifier(
             checkpoint = open_checkpoint(self, device.type, rows, Y, weight, given, seed)
         self.fit_seed_ = seed if checkpoint is None else checkpoint.seed
         random_state = np.random.RandomState(self.fit_seed_)
-        train, held_out = hold_out(self, rows, Y, weight, given, random_state)
+        watches = self.early_stopping and not first_pass
+        train, held_out = hold_out(self, rows, Y, weight, given, random_state, watches)
         some = rows.tokens.take(train), Y[train], _part(weight, train)
         self._fit_network(*some, held_out, random_state, checkpoint, first_pass)
         lexical = self._fit_lexical(rows)
@@ -518,6 +516,8 @@ class InceptionXMLClassifier(
             If the directory is a file, or holds anything else than a saved model.
         TypeError
             If the vectorizer holds a callable, which cannot be written as data.
+        ValueError
+            If the model exceeds a limit of the format.
         """
         check_is_fitted(self)
         persistence.save(self, directory)
@@ -542,6 +542,8 @@ class InceptionXMLClassifier(
         ------
         ModelFormatError
             If the directory is not a complete, unchanged model of a known format.
+        ValueError, TypeError
+            If ``directory`` is no path or ``device`` is not available.
         """
         loaded: InceptionXMLClassifier = persistence.load(cls, directory, device)
         return loaded

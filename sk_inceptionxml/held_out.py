@@ -111,19 +111,20 @@ def hold_out(
     weight: np.ndarray | None,
     given: tuple[Rows, sp.csr_array] | None,
     random_state: np.random.RandomState,
+    watches: bool,
 ) -> tuple[np.ndarray, HeldOut]:
     """Places of the rows to train on, and the rows that no step sees.
 
     Raises
     ------
     ValueError
-        If ``early_stopping`` would have no rows to watch.
+        If the training watches held-out rows, and there are none.
     """
     fraction = estimator.validation_fraction if given is None else 0.0
     train, held_out = split_rows(rows, Y, weight, fraction, random_state)
     if given is not None:
         return train, given_rows(*given, random_state)
-    if estimator.early_stopping and len(held_out) == 0:
+    if watches and len(held_out) == 0:
         raise ValueError(
             f"early_stopping=True needs held-out rows: validation_fraction={fraction} of "
             f"{len(rows.tokens)} rows is under {MIN_VALIDATION_ROWS}. Raise validation_fraction, "

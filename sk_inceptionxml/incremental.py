@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,8 +84,11 @@ class IncrementalLearner:
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X, y, classes or sample_weight is not as described. The estimator is
-            then as it was.
+            If a parameter, X, y, classes or sample_weight is not as described.
+        DivergenceError
+            If loss, gradients or weights stop being finite.
+
+        After any error, and after Ctrl-C, the estimator is as it was.
 
         Notes
         -----
@@ -92,6 +96,9 @@ class IncrementalLearner:
         sorted; known labels keep their columns. Before the pass, a new label starts from the mean
         feature of its rows, in the cluster that the meta-classifier gives them, which leaves the
         ranking of the other labels as it is.
+
+        Where the fusion is updated, the probabilities are those of the fusion alone:
+        ``calibration_``, made for another one, is dropped.
 
         Examples
         --------
@@ -109,28 +116,43 @@ class IncrementalLearner:
         check_parameters(self)
         training.resolve_device(self.device)
         check_structure(self)
-        rows = self._rows(X)
-        space, Y = grow_label_space(
-            self.label_space_, y, n_samples=len(rows.tokens), classes=classes
-        )
-        weight = None
-        if sample_weight is not None:
-            repeats, weight = repeat_rows(check_weight(sample_weight, Y))
-            rows, Y = rows.take(repeats), Y[repeats]
-        order = content_order(rows.tokens, Y)
-        rows, Y = rows.take(order), Y[order]
-        weight = None if weight is None else weight[order]
-        random_state = np.random.RandomState(training.draw_seed(self.random_state))
-        lexical = self._lexical(rows)
-        update_fusion(self, rows.tokens, lexical, Y, weight, random_state)
-        grow(self, space, rows.tokens, Y)
-        train_pass(self, self.net_, rows.tokens, Y, weight, random_state)
-        self._record_history()
-        if self.neighbours_ is not None:
-            self.neighbours_.add(lexical, Y)
-        self.n_samples_fit_ += Y.shape[0]
-        set_counts(self, self.label_counts_ + _positives(Y))
+        before = self.__dict__.copy()
+        try:
+            learn_more(self, X, y, classes, sample_weight)
+        except BaseException:
+            self.__dict__ = before
+            raise
         return self
+
+
+def learn_more(
+    estimator: InceptionXMLClassifier, X: Any, y: Any, classes: Any, sample_weight: Any
+) -> None:
+    """Let a fitted estimator learn from further rows; what it held before is not changed."""
+    rows = estimator._rows(X)
+    space, Y = grow_label_space(
+        estimator.label_space_, y, n_samples=len(rows.tokens), classes=classes
+    )
+    weight = None
+    if sample_weight is not None:
+        repeats, weight = repeat_rows(check_weight(sample_weight, Y))
+        rows, Y = rows.take(repeats), Y[repeats]
+    order = content_order(rows.tokens, Y)
+    rows, Y = rows.take(order), Y[order]
+    weight = None if weight is None else weight[order]
+    random_state = np.random.RandomState(training.draw_seed(estimator.random_state))
+    # what follows changes these in place; the old ones stay for an error
+    estimator.net_, estimator.fusion_ = copy.deepcopy(estimator.net_), copy.copy(estimator.fusion_)
+    estimator.neighbours_ = copy.copy(estimator.neighbours_)
+    lexical = estimator._lexical(rows)
+    update_fusion(estimator, rows.tokens, lexical, Y, weight, random_state)
+    grow(estimator, space, rows.tokens, Y)
+    train_pass(estimator, estimator.net_, rows.tokens, Y, weight, random_state)
+    estimator._record_history()
+    if estimator.neighbours_ is not None:
+        estimator.neighbours_.add(lexical, Y)
+    estimator.n_samples_fit_ += Y.shape[0]
+    set_counts(estimator, estimator.label_counts_ + _positives(Y))
 
 
 # -- training ----------------------------------------------------------------------------------
@@ -179,6 +201,7 @@ def train_pass(
         network.head.detached = False
     network.set_generator(dropout)
     network.keep_labels_in(torch.float32)
+    network.follow(params)
     net.mixed_precision = params.mixed_precision
     net.notify("on_train_begin", X=dataset, y=None)
     try:
@@ -220,7 +243,7 @@ def update_fusion(
 
 def _set_rates(net: XMCNet, params: InceptionXMLClassifier) -> None:
     labels = {id(p) for p in net.module_.label_parameters()}
-    label_lr = training.resolve_label_lr(params.label_lr, params.label_optimizer)
+    label_lr = training.resolve_label_lr(params.label_lr, net.label_optimizer)
     for optimizer in (net.optimizer_, net.optimizer_sparse_):
         for group in optimizer.param_groups:
             of_labels = any(id(p) in labels for p in group["params"])
@@ -310,7 +333,7 @@ def label_means(
     else:
         branches = [head.features]
     sums: list[Any] = [0.0] * (len(branches) + 1)
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
         for rows, X in prediction_batches(tokens, max_len, BATCH):
             h = network(**{name: x.to(device) for name, x in X.items()})
             part = sp.coo_array(Y[rows])
@@ -397,6 +420,9 @@ def check_structure(params: InceptionXMLClassifier) -> None:
         "hidden_dim": hidden_dim,
         "head": fitted["head"] if params.head == "auto" else params.head,
     }
+    if isinstance(head, SyncHead):
+        fitted["synchronized"] = head.meta.hidden is not None
+        wanted["synchronized"] = params.synchronized
     for name, value in fitted.items():
         if wanted[name] != value:
             raise ValueError(

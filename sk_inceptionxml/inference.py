@@ -47,7 +47,9 @@ def network_topk(
     width = min(k, n_first) + min(k, n_labels - n_first)
     labels = np.full((len(tokens), width), -1, dtype=np.int64)
     log_odds = np.full((len(tokens), width), -np.inf, dtype=np.float32)
-    with torch.inference_mode(), fork_safe():
+    # the folded filters are not those of mixed precision
+    full = torch.autocast(device.type, enabled=False)
+    with torch.inference_mode(), fork_safe(), full:
         for rows, X in prediction_batches(tokens, max_len, BATCH):
             weights = X.get("weights")
             score, label = network.topk(

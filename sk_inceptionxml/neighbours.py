@@ -18,6 +18,7 @@ from scipy.linalg.lapack import dposv
 
 from sk_inceptionxml.threads import one_blas_thread
 
+MAX_NEIGHBOURS = 10_000  # their kernel matrix has the square of it
 QUERIES_AT_ONCE = 16
 GRAM_BUDGET = 1 << 22  # numbers of a dense block of neighbours, 16 MB
 BLOCKS_A_PLACE = 8

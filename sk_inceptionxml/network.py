@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -71,6 +73,20 @@ class InceptionXMLNetwork(nn.Module):
     def label_parameters(self) -> list[nn.Parameter]:
         """Vector and bias of every label."""
         return [self.head.weight, self.head.bias]
+
+    def follow(self, params: Any) -> None:
+        """Take over the parameters of the estimator that may change while the network goes on."""
+        encoder, head = self.encoder, self.head
+        encoder.embed_dropout.p = encoder.branch_dropout.p = params.dropout
+        if isinstance(head, OneVsAllHead):
+            encoder.project_dropout.p = head.pre_dropout.p = params.dropout
+            head.dropout.p = params.classifier_dropout
+            return
+        head.meta.pre_dropout.p = head.extreme.pre_dropout.p = params.dropout
+        head.meta.dropout.p, head.extreme.dropout.p = params.meta_dropout, params.classifier_dropout
+        names = ("beam_size", "predict_beam_size", "meta_loss_weight")
+        for name in (*names, "teacher_forcing", "share_negatives"):
+            setattr(head, name, getattr(params, name))
 
     def keep_labels_in(self, dtype: torch.dtype) -> None:
         """Type of the label vectors; the biases stay float32. The parameter stays the same."""

@@ -45,8 +45,8 @@ class RowAdam(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter or dict
-        Tables, or one number a row. A group may set ``rowwise=True``: row-wise Adagrad, without first
-        moment and with one second moment a row (4 bytes a label instead of 8 a weight).
+        Tables, or one number a row. A group may set ``rowwise=True``: row-wise Adagrad, without
+        first moment and with one second moment a row (4 bytes a label instead of 8 a weight).
     lr : float, default=1e-3
     betas : pair of float, default=(0.9, 0.999)
     eps : float, default=1e-8

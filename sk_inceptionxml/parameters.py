@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import (
 )
 
 from sk_inceptionxml.embeddings import check_embeddings
+from sk_inceptionxml.neighbours import MAX_NEIGHBOURS
 from sk_inceptionxml.vectorize import check_vectorizer
 
 MOST = 2**31 - 1  # of a count
@@ -47,7 +48,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "share_negatives": ["boolean"],
     "synchronized": ["boolean"],
     "max_negatives": [None, _whole(1)],
-    "n_neighbors": [_whole(0)],
+    "n_neighbors": [_whole(0, MAX_NEIGHBOURS)],
     "shuffle_words": ["boolean"],
     "word_dropout": [Interval(Real, 0, 1, closed="left")],
     "max_epochs": [StrOptions({"auto"}), _whole(1)],
@@ -72,7 +73,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "verbose": ["verbose"],
 }
 
-USED_IN_PREDICTION = ("threshold", "top_k", "max_len")
+USED_IN_PREDICTION = ("threshold", "top_k", "max_len", "predict_beam_size")
 
 
 def check_parameters(estimator: Any) -> None:

@@ -52,6 +52,7 @@ class LabelRanker:
     threshold: float
     top_k: int | None
     max_len: int
+    predict_beam_size: int
 
     def predict_topk(self, X: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
         """Best labels of each row and their probabilities.
@@ -83,8 +84,8 @@ class LabelRanker:
     def predict(self, X: Any) -> Any:
         """Labels of each row, in the form of y.
 
-        For multi-label y those of probability ``threshold`` or more, ``top_k`` at most; for 1-D
-        y the best one.
+        For multi-label y those of probability ``threshold`` or more, ``top_k`` at most, or 100
+        where ``top_k`` is None; for 1-D y the best one.
 
         Parameters
         ----------
@@ -189,7 +190,7 @@ class LabelRanker:
         tokens = self._rows(X).tokens
         Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="ignore")
         k = min(k, self.n_labels_)
-        labels, logits = self._network_topk(tokens, k)
+        labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
         return recall(join_candidates(labels, logits, None, 0), Y)
 
     def _n_scored(self) -> int:
@@ -200,6 +201,7 @@ class LabelRanker:
     def _check_ready(self) -> None:
         check_is_fitted(self)
         check_prediction_parameters(self, self.net_.module_.encoder.max_len)
+        self.net_.module_.head.predict_beam_size = self.predict_beam_size
 
     def _rows(self, X: Any) -> Rows:
         self._check_ready()

@@ -23,7 +23,6 @@ ENCODER: dict[str, Any] = {
     "validation_fraction": 0.0,
     "max_epochs": 45,
     "batch_size": 128,
-    "label_optimizer": "adam",
 }
 """What the paper's encoder has and what this package adds to it switched off.
 

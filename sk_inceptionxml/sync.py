@@ -24,6 +24,7 @@ from sk_inceptionxml.heads import (
 from sk_inceptionxml.optimizers import take_rows
 
 ROWS_A_CLUSTER = 1  # that shortlist it, on average, from which its labels are read once for all
+EASY_SHARE = 4  # of max_negatives for clusters: the hard ones, which matter, are never sampled
 GATHER_BUDGET = 1 << 22  # floats of label vectors gathered at once in prediction (16 MB)
 
 
@@ -85,7 +86,7 @@ def sample_others(
 
 
 class SynchronizedBranch(nn.Module):
-    """Hidden layer of the meta-classifier and of the extreme classifier alike (method 1.3)."""
+    """Hidden layer of the meta-classifier and of the extreme classifier alike."""
 
     def __init__(
         self,
@@ -128,10 +129,10 @@ class SyncHead(nn.Module):
         Every label of the batch's united shortlists is a negative of every row; otherwise only
         those of the row's own shortlist.
     max_negatives : int or None
-        Labels, and clusters, that a training step scores at most, in memory and time that do not
-        grow with their number. Those that are positive in the batch and, of the clusters, those
-        shortlisted are always scored; the others are sampled and weighted so that the loss is
-        right on average. None scores all.
+        Labels of whose losses a training step computes about as many, and of clusters a quarter
+        where there are more. Labels that are positive in the batch, and clusters that are positive
+        or shortlisted, are always among them; the others are sampled, a quarter of the number at
+        least, and weighted so that the loss is right on average. None takes all.
     synchronized : bool
         False leaves the hidden layer of the meta-classifier out: hard-negative mining by a
         classifier of another structure, the baseline that the paper improves on.
@@ -274,8 +275,9 @@ class SyncHead(nn.Module):
             z = torch.addmm(self.meta_bias, r, self.meta_weight.t())
             best = z.topk(k, dim=1).indices
         hard = torch.unique(torch.cat([clusters, best.flatten()]))
+        most = max(1, self.max_negatives // EASY_SHARE)
         scored, weight = sample_others(
-            hard, len(self.meta_weight), self.max_negatives, r.dtype, self.generator
+            hard, len(self.meta_weight), most, self.bias.dtype, self.generator
         )
         loss = one_vs_all_loss(
             r,
@@ -321,7 +323,11 @@ class SyncHead(nn.Module):
         column_weight = None
         if self.max_negatives is not None and len(positions) > self.max_negatives:
             scored, column_weight = sample_others(
-                torch.unique(found), len(positions), self.max_negatives, h.dtype, self.generator
+                torch.unique(found),
+                len(positions),
+                self.max_negatives,
+                self.bias.dtype,
+                self.generator,
             )
             positions, found = positions[scored], torch.searchsorted(scored, found)
             mask = None if mask is None else mask[:, scored]
@@ -346,10 +352,10 @@ class SyncHead(nn.Module):
 
     # -- prediction ----------------------------------------------------------------------------
 
-    def shortlist(self, h: Tensor, beam_size: int | None = None) -> tuple[Tensor, Tensor]:
+    def shortlist(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities (B, K) and clusters (B, K) of the shortlist, best first."""
         z = torch.addmm(self.meta_bias, self.meta(h), self.meta_weight.t())
-        k = min(beam_size or self.predict_beam_size, z.shape[1])
+        k = min(self.predict_beam_size, z.shape[1])
         z, clusters = z.topk(k, dim=1)
         return F.logsigmoid(z), clusters
 

@@ -249,6 +249,7 @@ def train_network(
     generators = Generators(rng, dropout_generator, random_state)
     network = network.to(device)
     network.keep_labels_in(torch.float32)
+    network.follow(params)
     network.set_generator(dropout_generator)
     n_epochs = resolve_epochs(params.max_epochs, len(tokens), params.batch_size)
     dataset = make_dataset(params, tokens, Y, sample_weight)

@@ -13,6 +13,7 @@ import torch
 from sklearn.base import clone
 
 from sk_inceptionxml import InceptionXMLClassifier, incremental, prediction
+from sk_inceptionxml.exceptions import DivergenceError
 from sk_inceptionxml.held_out import hold_out
 from sk_inceptionxml.labels import grow_label_space
 
@@ -524,3 +525,65 @@ def test_growth_on_a_gpu(head):
     assert classifier.net_.module_.head.weight.device.type == "cuda"
     names, _ = classifier.predict_topk(["white red", "drum lamp"], k=3)
     assert "flag" in names[0] and "band" in names[1]
+
+
+# -- errors in the middle, and parameters that change between calls ------------------------------
+
+
+@pytest.mark.parametrize("error", [DivergenceError, KeyboardInterrupt])
+@pytest.mark.parametrize("head", HEADS)
+def test_an_error_in_the_middle_of_a_pass_changes_nothing(head, error, fitted, monkeypatch):
+    classifier = copy.deepcopy(fitted[head, 20])
+    before = classifier.predict_topk(QUERIES, k=5)
+    state = parameters_of(classifier)
+    counts, names = classifier.label_counts_.copy(), classifier.classes_.copy()
+
+    def fail(net, *args, **kwargs):
+        with torch.no_grad():
+            for p in net.module_.parameters():
+                p.fill_(torch.nan)
+        raise error("stop")
+
+    monkeypatch.setattr(incremental.XMCNet, "fit_loop", fail)
+    with pytest.raises(error):
+        classifier.partial_fit(NEW_TITLES, NEW_LISTS)
+    for a, b in zip(before, classifier.predict_topk(QUERIES, k=5), strict=True):
+        np.testing.assert_array_equal(a, b)
+    after = parameters_of(classifier)
+    assert all(torch.equal(value, after[name]) for name, value in state.items())
+    np.testing.assert_array_equal(classifier.label_counts_, counts)
+    np.testing.assert_array_equal(classifier.classes_, names)
+    monkeypatch.undo()
+    classifier.partial_fit(NEW_TITLES, NEW_LISTS)
+    assert "flag" in classifier.classes_
+
+
+def test_a_first_pass_needs_no_rows_to_watch():
+    classifier = small(early_stopping=True).partial_fit(TITLES[:20], LISTS[:20])
+    assert classifier.n_iter_ == 1
+
+
+def test_a_pass_keeps_the_optimiser_that_it_has(fitted):
+    classifier = copy.deepcopy(fitted["ova", 0]).set_params(
+        label_optimizer="adagrad", label_lr="auto"
+    )
+    classifier.partial_fit(TITLES[:8], LISTS[:8])
+    net = classifier.net_
+    labels = {id(p) for p in net.module_.label_parameters()}
+    groups = [g for o in (net.optimizer_, net.optimizer_sparse_) for g in o.param_groups]
+    rates = {g["lr"] for g in groups if any(id(p) in labels for p in g["params"])}
+    assert rates == {0.5 * 1e-3}
+
+
+def test_the_network_follows_parameters_that_may_change(fitted):
+    classifier = copy.deepcopy(fitted["sync", 0])
+    classifier.set_params(predict_beam_size=1)
+    few = classifier.predict_proba(QUERIES)
+    classifier.set_params(predict_beam_size=3)
+    assert few.nnz < classifier.predict_proba(QUERIES).nnz
+    classifier.set_params(classifier_dropout=0.4, beam_size=1, meta_dropout=0.2)
+    classifier.partial_fit(TITLES[:8], LISTS[:8])
+    head = classifier.net_.module_.head
+    assert (head.extreme.dropout.p, head.meta.dropout.p, head.beam_size) == (0.4, 0.2, 1)
+    with pytest.raises(ValueError, match="synchronized=False"):
+        classifier.set_params(synchronized=False).partial_fit(TITLES[:8], LISTS[:8])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from sk_inceptionxml import InceptionXMLClassifier, inference
 from sk_inceptionxml.datasets import make_short_text
@@ -51,3 +52,11 @@ def test_chosen_cluster_weight_is_the_best_of_the_grid(fitted):
     inference.choose_cluster_weight(fitted.net_.module_, tokens, Y, 64)
     assert quality[head.cluster_weight] == max(quality.values())
     assert len(set(quality.values())) > 1
+
+
+def test_autocast_around_a_prediction_changes_nothing(fitted):
+    names, scores = fitted.predict_topk(DATA.data[:20], k=5)
+    with torch.autocast("cpu", torch.bfloat16):
+        again, others = fitted.predict_topk(DATA.data[:20], k=5)
+    np.testing.assert_array_equal(names, again)
+    np.testing.assert_array_equal(scores, others)

@@ -185,6 +185,15 @@ def test_matrices(kind, tmp_path):
             loaded.predict(X.rename(columns={"c0 ü": "other"}))
 
 
+def test_names_in_an_array_far_wider_than_they_are(tmp_path):
+    y = np.array(["yes", "no"] * (N_ROWS // 2), dtype="<U50")
+    clf = fit(make_titles(), y)
+    clf.save(tmp_path / "model")
+    loaded = InceptionXMLClassifier.load(tmp_path / "model")
+    assert loaded.classes_.tolist() == ["no", "yes"]
+    assert loaded.predict(make_titles()).tolist() == clf.predict(make_titles()).tolist()
+
+
 def test_fresh_process_gives_the_same_bits(fitted, saved, tmp_path):
     script = (
         "import sys, json, numpy as np\n"

@@ -45,7 +45,7 @@ def same_labels(
     found, _ = LabelSpace.from_y(y, n_samples=n_samples)
     old, new = set(space.classes_.tolist()), set(found.classes_.tolist())
     if old != new:
-        example = next(iter(sorted(new - old, key=str)), None) or min(old - new, key=str)
+        example = min(new - old or old - new, key=str)
         raise ValueError(
             "warm_start can only be used where y has the labels of the previous fit: "
             f"{len(new - old)} are new and {len(old - new)} are absent, such as {example!r:.80}. "

@@ -158,6 +158,9 @@ def _describe_labels(space: LabelSpace, memory: Arrays) -> dict[str, Any]:
     elif isinstance(names[0], str):
         _put_strings(memory, "labels", names)
         state["classes"] = "strings"
+        kind, longest = state["classes_dtype"], max(1, *map(len, names))
+        if kind != "object" and int(kind[2:]) > 4 * longest:  # which load refuses
+            state["classes_dtype"] = f"{kind[:2]}{longest}"
     else:
         memory["labels"] = np.array(names)
         if isinstance(names[0], bool):

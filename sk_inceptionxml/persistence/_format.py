@@ -12,7 +12,6 @@ MAX_MANIFEST = 32 << 20  # bytes; a JSON value takes up to 30 times its text in 
 MAX_HEADER = 1 << 20
 MAX_TENSORS = 512
 MAX_COUNT = 1 << 40
-MAX_NEIGHBOURS = 10_000  # their kernel matrix has the square of it
 MAX_PATTERN = 2000  # characters of a token_pattern
 
 # parameters that only fit needs, and that may hold objects that are no data

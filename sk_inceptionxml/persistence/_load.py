@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from sk_inceptionxml.heads import OneVsAllHead
 from sk_inceptionxml.history import QUALITY
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures, ngram_vectorizer
-from sk_inceptionxml.neighbours import KernelNeighbours
+from sk_inceptionxml.neighbours import MAX_NEIGHBOURS, KernelNeighbours
 from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
 from sk_inceptionxml.sync import SyncHead
@@ -33,7 +33,7 @@ from sk_inceptionxml.vectorize._state import vectorizer_from_data
 from ._checks import fail
 from ._describe import features_of_counts, is_plain
 from ._files import ArrayFile, format_errors, path_of, read_manifest, read_tensors
-from ._format import DERIVED, LEFT_OUT, MAX_NEIGHBOURS, MEMORY, WEIGHTS
+from ._format import DERIVED, LEFT_OUT, MEMORY, WEIGHTS
 
 if TYPE_CHECKING:
     from sk_inceptionxml.classifier import InceptionXMLClassifier
@@ -79,7 +79,7 @@ def load(
         _restore(estimator, manifest, memory)
         for arrays in (weights, memory):
             arrays.require_all_taken()
-    _attach_network(estimator, network, manifest, place)
+    _attach_network(estimator, network, place)
     return estimator
 
 
@@ -377,7 +377,6 @@ def _read_rows(
 def _attach_network(
     estimator: InceptionXMLClassifier,
     network: InceptionXMLNetwork,
-    manifest: Mapping[str, Any],
     device: torch.device,
 ) -> None:
     """Make the net that predictions use: trained weights, no state of the optimisers."""
