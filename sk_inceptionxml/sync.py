@@ -388,14 +388,25 @@ class SyncHead(nn.Module):
         Reads the label vectors once a batch instead of once a row.
         """
         b, k = clusters.shape
-        found, order = clusters.flatten().sort(stable=True)
-        used, counts = torch.unique_consecutive(found, return_counts=True)
-        rows = r.index_select(0, order // k).split(counts.tolist())
-        starts, stops = self.starts[used].tolist(), self.starts[used + 1].tolist()
-        width, parts = self.members.shape[1], []
-        for start, stop, own in zip(starts, stops, rows, strict=True):
-            part = own @ self.weight[start:stop].to(r.dtype).t()
-            parts.append(part if stop - start == width else F.pad(part, (0, width - stop + start)))
+        flat = clusters.flatten()
+        n_rows = torch.bincount(flat, minlength=len(self.meta_weight))
+        # clusters that equally many rows shortlist stand together, for one batched product
+        order = (n_rows[flat] * len(n_rows) + flat).argsort(stable=True)
+        rows = r.index_select(0, order // k)
+        used = n_rows.argsort(stable=True)
+        at, parts = 0, []
+        for n, n_clusters in zip(
+            *map(Tensor.tolist, n_rows.unique(return_counts=True)), strict=True
+        ):
+            same, used = used[:n_clusters], used[n_clusters:]
+            step = max(1, GATHER_BUDGET // (self.members.shape[1] * r.shape[1])) if n else 0
+            for some in same.split(step) if n else ():
+                members = self.members[some].clamp(min=0)
+                weight = self.weight.index_select(0, members.flatten()).to(r.dtype)
+                own = rows[at : at + n * len(some)].view(len(some), n, -1)
+                at += n * len(some)
+                weight = weight.view(*members.shape, -1).transpose(1, 2)
+                parts.append(torch.bmm(own, weight).flatten(0, 1))
         z = torch.cat(parts)
         return torch.empty_like(z).index_copy_(0, order, z).view(b, -1)
 
