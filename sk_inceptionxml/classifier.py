@@ -97,7 +97,7 @@ class InceptionXMLClassifier(
         positive or shortlisted meta-labels are kept and the others sampled, weighted so that the
         loss is right on average. None takes all.
     n_neighbors : int, default=100
-        Training rows whose labels are regressed on a query; 0 turns lexical evidence off.
+        Training rows, 10,000 at most, whose labels are regressed on a query; 0 is none.
     shuffle_words : bool, default=True
         Train on the words of each text in random order.
     word_dropout : float, default=0.1
