@@ -111,11 +111,7 @@ def ablations(n_labels: int, epochs: int | None, head: str) -> dict[str, Ablatio
         # the baseline of the paper: other structure, no forcing, no warm-up
         "no-sync": Ablation("hard negatives without synchronisation", {**sync, **unsynchronized}),
         "no-structure": Ablation(
-            "sync, meta-classifier without hidden layer",
-            {
-                **sync,
-                "synchronized": False,
-            },
+            "sync, meta-classifier without hidden layer", {**sync, "synchronized": False}
         ),
         "no-detach": Ablation("sync without detach", {**sync, "warmup_epochs": 0}),
         "no-forcing": Ablation("sync without teacher forcing", {**sync, "teacher_forcing": False}),

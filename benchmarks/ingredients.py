@@ -41,7 +41,7 @@ STEPS: dict[str, dict[str, Any]] = {
 }
 DEFAULT = ("+ embedding skip", "lexical neighbours alone", "+ lexical neighbours, fused: default")
 REJECTED: dict[str, dict[str, Any]] = {
-    "rejected: row-wise Adagrad": {**SHARED, "label_optimizer": "adagrad"},
+    "not default: row-wise Adagrad, network alone": {**SHARED, "label_optimizer": "adagrad"},
     "rejected: word dropout 0.25": {**SHARED, "word_dropout": 0.25},
 }  # fmt: skip
 

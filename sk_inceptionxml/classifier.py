@@ -24,6 +24,7 @@ from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS, check_parameters
 from sk_inceptionxml.prediction import LabelRanker, Rows, vocabulary
+from sk_inceptionxml.rollback import undone_by_errors
 from sk_inceptionxml.row_order import check_weight, content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
@@ -379,12 +380,8 @@ class InceptionXMLClassifier(
         first_pass: bool = False,
     ) -> InceptionXMLClassifier:
         """Fit, or leave everything as it was; ``first_pass`` is that of ``partial_fit``."""
-        before = self.__dict__.copy()
-        try:
+        with undone_by_errors(self):
             self._learn(X, y, sample_weight, read_labels, validation_data, first_pass)
-        except BaseException:
-            self.__dict__ = before
-            raise
         return self
 
     def _learn(

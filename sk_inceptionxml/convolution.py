@@ -60,11 +60,6 @@ def pays(n_taps: int, length: int) -> bool:
     return N_POINTS * n_tiles < 0.7 * n_taps * length
 
 
-def _filters_minimally(n_taps: int, length: int, device: torch.device) -> bool:
-    # in half precision the sums at the points 2 and -2 would lose what the products mean
-    return pays(n_taps, length) and not torch.is_autocast_enabled(device.type)
-
-
 def n_inputs(n_taps: int, length: int) -> int:
     """Inputs that ``convolve`` needs for ``length`` outputs; also past the last window."""
     if pays(n_taps, length):
@@ -75,7 +70,8 @@ def n_inputs(n_taps: int, length: int) -> int:
 def filters(weight: Tensor, length: int) -> Tensor:
     """What ``convolve`` multiplies with, for ``length`` outputs and taps (n_taps, n_in, n_out)."""
     n_taps = len(weight)
-    if not _filters_minimally(n_taps, length, weight.device):
+    # in half precision the sums at the points 2 and -2 would lose what the products mean
+    if not pays(n_taps, length) or torch.is_autocast_enabled(weight.device.type):
         return weight
     scheme = _scheme(n_taps, weight.dtype, weight.device)
     return (scheme.filters @ weight.reshape(n_taps, -1)).view(-1, *weight.shape[1:])
@@ -97,7 +93,7 @@ def convolve(x: Tensor, filters: Tensor, bias: Tensor, n_taps: int, length: int)
     -------
     Tensor of shape (length, B, n_out)
     """
-    if not _filters_minimally(n_taps, length, x.device):
+    if len(filters) == n_taps:  # the weight itself
         out: Tensor = bias
         for j in range(n_taps):
             flat = x[j : j + length].reshape(-1, x.shape[2])

@@ -43,7 +43,7 @@ class _OneVsAllLoss(torch.autograd.Function):
         for start in range(0, n_labels, step):
             stop = min(start + step, n_labels)
             w = weight[start:stop].to(dtype)
-            z = product_plus(bias[start:stop], h, w.t())
+            z = _product_plus(bias[start:stop], h, w.t())
             if k:
                 value, label = z.topk(min(k, stop - start), dim=1)
                 best.append((value, label + start))
@@ -83,7 +83,7 @@ class _OneVsAllLoss(torch.autograd.Function):
         return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 7
 
 
-def product_plus(bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def _product_plus(bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """``a @ b + bias`` in the precision of the bias, whatever that of the product is."""
     return torch.addmm(bias, a, b) if a.dtype == bias.dtype else (a @ b).to(bias.dtype) + bias
 

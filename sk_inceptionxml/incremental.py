@@ -14,7 +14,6 @@ from torch import Tensor
 
 from sk_inceptionxml import training
 from sk_inceptionxml.after_fork import fork_safe
-from sk_inceptionxml.allocator import reused_buffers
 from sk_inceptionxml.batches import prediction_batches
 from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.callbacks import NonFiniteGuard, Progress
@@ -28,6 +27,7 @@ from sk_inceptionxml.network import InceptionXMLNetwork
 from sk_inceptionxml.optimizers import move_rows
 from sk_inceptionxml.parameters import check_parameters
 from sk_inceptionxml.prediction import NETWORK_CANDIDATES
+from sk_inceptionxml.rollback import undone_by_errors
 from sk_inceptionxml.row_order import check_weight, content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer
@@ -116,12 +116,8 @@ class IncrementalLearner:
         check_parameters(self)
         training.resolve_device(self.device)
         check_structure(self)
-        before = self.__dict__.copy()
-        try:
+        with undone_by_errors(self):
             learn_more(self, X, y, classes, sample_weight)
-        except BaseException:
-            self.__dict__ = before
-            raise
         return self
 
 
@@ -199,21 +195,13 @@ def train_pass(
     dataset = training.make_dataset(params, tokens, Y, sample_weight)
     if isinstance(network.head, SyncHead):
         network.head.detached = False
-    network.set_generator(dropout)
-    network.keep_labels_in(torch.float32)
-    network.follow(params)
     net.mixed_precision = params.mixed_precision
-    net.notify("on_train_begin", X=dataset, y=None)
-    try:
-        with reused_buffers():
+    with training.in_training(params, network, dropout):
+        net.notify("on_train_begin", X=dataset, y=None)
+        try:
             net.fit_loop(dataset, epochs=1)  # partial_fit would swallow an interrupt
-    finally:
-        net.notify("on_train_end", X=dataset, y=None)
-        network.set_generator(None)
-        network.zero_grad(set_to_none=True)
-        network.eval()
-        network.keep_labels_in(training.label_dtype(params))
-    network.fill_caches()
+        finally:
+            net.notify("on_train_end", X=dataset, y=None)
 
 
 def update_fusion(

@@ -365,50 +365,52 @@ class SyncHead(nn.Module):
         positions = self.members[clusters].flatten(1)
         known = positions.clamp(min=0)
         shared = clusters.numel() >= ROWS_A_CLUSTER * len(self.meta_weight)
-        product = self._by_cluster if shared and h.device.type == "cpu" else self._by_row
-        z = product(self.extreme(h), clusters, known)
+        r = self.extreme(h)
+        if shared and h.device.type == "cpu":
+            z = self._by_cluster(r, clusters)
+        else:
+            z = self._by_row(r, known)
         z = z + self.bias[:, 0].index_select(0, known.flatten()).view(z.shape)
         labels = torch.where(positions >= 0, self.label_at[known], -1)
         return z, cluster_score.repeat_interleave(self.members.shape[1], dim=1), labels
 
-    def _by_row(self, r: Tensor, clusters: Tensor, positions: Tensor) -> Tensor:
+    def _by_row(self, r: Tensor, positions: Tensor) -> Tensor:
         """Products (B, K * s) of features (B, D) with the labels at positions (B, K * s)."""
         parts = []
         step = max(1, GATHER_BUDGET // (positions.shape[1] * r.shape[1]))
         for p, own in zip(positions.split(step), r.split(step), strict=True):
-            gathered = self.weight.index_select(0, p.flatten()).view(*p.shape, -1)
             # this side first: a product with one column is many times slower
-            z = torch.bmm(own.unsqueeze(1), gathered.to(r.dtype).transpose(1, 2))
+            z = torch.bmm(own.unsqueeze(1), self._vectors(p, r.dtype).transpose(1, 2))
             parts.append(z.squeeze(1))
         return torch.cat(parts)
 
-    def _by_cluster(self, r: Tensor, clusters: Tensor, positions: Tensor) -> Tensor:
-        """As ``_by_row``, a cluster's labels times all rows that shortlist it.
+    def _by_cluster(self, r: Tensor, clusters: Tensor) -> Tensor:
+        """Products (B, K * s) of features (B, D) with the labels of clusters (B, K).
 
         Reads the label vectors once a batch instead of once a row.
         """
         b, k = clusters.shape
-        flat = clusters.flatten()
-        n_rows = torch.bincount(flat, minlength=len(self.meta_weight))
+        found, place, n_rows = clusters.flatten().unique(return_inverse=True, return_counts=True)
         # clusters that equally many rows shortlist stand together, for one batched product
-        order = (n_rows[flat] * len(n_rows) + flat).argsort(stable=True)
+        order = (n_rows[place] * len(found) + place).argsort(stable=True)
         rows = r.index_select(0, order // k)
-        used = n_rows.argsort(stable=True)
+        n_alike = n_rows.unique(return_counts=True)[1]
+        step = max(1, GATHER_BUDGET // (self.members.shape[1] * r.shape[1]))
         at, parts = 0, []
-        for n, n_clusters in zip(
-            *map(Tensor.tolist, n_rows.unique(return_counts=True)), strict=True
-        ):
-            same, used = used[:n_clusters], used[n_clusters:]
-            step = max(1, GATHER_BUDGET // (self.members.shape[1] * r.shape[1])) if n else 0
-            for some in same.split(step) if n else ():
-                members = self.members[some].clamp(min=0)
-                weight = self.weight.index_select(0, members.flatten()).to(r.dtype)
+        for alike in n_rows.argsort(stable=True).split(n_alike.tolist()):
+            n = int(n_rows[alike[0]])
+            for some in alike.split(step):
+                vectors = self._vectors(self.members[found[some]].clamp(min=0), r.dtype)
                 own = rows[at : at + n * len(some)].view(len(some), n, -1)
                 at += n * len(some)
-                weight = weight.view(*members.shape, -1).transpose(1, 2)
-                parts.append(torch.bmm(own, weight).flatten(0, 1))
+                parts.append(torch.bmm(own, vectors.transpose(1, 2)).flatten(0, 1))
         z = torch.cat(parts)
         return torch.empty_like(z).index_copy_(0, order, z).view(b, -1)
+
+    def _vectors(self, positions: Tensor, dtype: torch.dtype) -> Tensor:
+        """Label vectors (n, m, D) at positions (n, m)."""
+        gathered = self.weight.index_select(0, positions.flatten())
+        return gathered.view(*positions.shape, -1).to(dtype)
 
     def topk(self, h: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Log-odds (B, k), best first, and labels (B, k); -1 with -inf is no label.

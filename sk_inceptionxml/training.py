@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -248,9 +249,6 @@ def train_network(
     dropout_generator.manual_seed(int(random_state.randint(2**31 - 1)))
     generators = Generators(rng, dropout_generator, random_state)
     network = network.to(device)
-    network.keep_labels_in(torch.float32)
-    network.follow(params)
-    network.set_generator(dropout_generator)
     n_epochs = resolve_epochs(params.max_epochs, len(tokens), params.batch_size)
     dataset = make_dataset(params, tokens, Y, sample_weight)
     snapshot = None if store is None else store.snapshot
@@ -278,28 +276,36 @@ def train_network(
     net = make_net(params, network, n_epochs, rng=rng, callbacks=callbacks)
     net.initialize()
     n_left = n_epochs - n_done
-    if store is not None and snapshot is not None:
-        with store.state_errors():
-            watch.best = restore(net, generators, snapshot)
-        if params.early_stopping and watch.best is None and best_epoch(net.history):
-            watch.best = {k: v.clone() for k, v in network.state_dict().items()}
-        n_left = 0 if snapshot.plain["finished"] else n_left
-    with reused_buffers():
+    with in_training(params, network, dropout_generator):
+        if store is not None and snapshot is not None:
+            with store.state_errors():
+                watch.best = restore(net, generators, snapshot)
+            if params.early_stopping and watch.best is None and best_epoch(net.history):
+                watch.best = {k: v.clone() for k, v in network.state_dict().items()}
+            n_left = 0 if snapshot.plain["finished"] else n_left
         net.partial_fit(dataset, epochs=n_left)
-    if net.interrupted_ and not stop.stopped:
-        _close_interrupted(net, n_epochs)
-    network.set_generator(None)
-    network.zero_grad(set_to_none=True)
-    network.eval()
-    network.fill_caches()
-    network.keep_labels_in(label_dtype(params))
+        if net.interrupted_ and not stop.stopped:
+            _close_interrupted(net, n_epochs)
     return net
 
 
-def label_dtype(params: InceptionXMLClassifier) -> torch.dtype:
-    """Type of the label vectors outside training."""
-    dtype: torch.dtype = getattr(torch, params.label_dtype)
-    return dtype
+@contextmanager
+def in_training(
+    params: InceptionXMLClassifier, network: InceptionXMLNetwork, generator: torch.Generator
+) -> Iterator[None]:
+    """The network as training needs it, and afterwards as predictions do."""
+    network.keep_labels_in(torch.float32)
+    network.follow(params)
+    network.set_generator(generator)
+    try:
+        with reused_buffers():
+            yield
+    finally:
+        network.set_generator(None)
+        network.zero_grad(set_to_none=True)
+        network.eval()
+        network.keep_labels_in(getattr(torch, params.label_dtype))
+    network.fill_caches()
 
 
 def make_dataset(

@@ -129,10 +129,10 @@ def test_predict_topk_through_pipelines_and_searches():
     model = make_pipeline(vectorizer, small()).fit(TITLES, DENSE)
     inner = model[-1].predict_topk(vectorizer.transform(TITLES), k=3)
     search = GridSearchCV(model, {"inceptionxmlclassifier__lr": [3e-3]}, cv=2).fit(TITLES, DENSE)
-    for outer, expected in ((model, inner), (search.best_estimator_, None), (search, None)):
+    best = search.best_estimator_
+    chosen = best[-1].predict_topk(best[:-1].transform(TITLES), k=3)
+    for outer, expected in ((model, inner), (best, chosen), (search, chosen)):
         found = predict_topk(outer, TITLES, k=3)
-        if expected is None:
-            expected = predict_topk(search.best_estimator_, TITLES, k=3)
         for ours, theirs in zip(found, expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(TypeError, match="predict_topk"):

@@ -21,7 +21,7 @@ from sk_inceptionxml.vectorize import TokenVectorizer
 from sk_inceptionxml.vectorize._state import vectorizer_to_data
 
 from ._checks import check_vectorizer
-from ._format import DERIVED, FORMAT, FORMAT_VERSION, LEFT_OUT, Arrays
+from ._format import DERIVED, FORMAT, FORMAT_VERSION, LEFT_OUT, MAX_WIDTH, Arrays
 
 if TYPE_CHECKING:
     from sk_inceptionxml.classifier import InceptionXMLClassifier
@@ -159,7 +159,7 @@ def _describe_labels(space: LabelSpace, memory: Arrays) -> dict[str, Any]:
         _put_strings(memory, "labels", names)
         state["classes"] = "strings"
         kind, longest = state["classes_dtype"], max(1, *map(len, names))
-        if kind != "object" and int(kind[2:]) > 4 * longest:  # which load refuses
+        if kind != "object" and int(kind[2:]) > MAX_WIDTH * longest:  # which load refuses
             state["classes_dtype"] = f"{kind[:2]}{longest}"
     else:
         memory["labels"] = np.array(names)

@@ -12,6 +12,7 @@ MAX_MANIFEST = 32 << 20  # bytes; a JSON value takes up to 30 times its text in 
 MAX_HEADER = 1 << 20
 MAX_TENSORS = 512
 MAX_COUNT = 1 << 40
+MAX_WIDTH = 4  # of a fixed-width array of names, in lengths of the longest
 MAX_PATTERN = 2000  # characters of a token_pattern
 
 # parameters that only fit needs, and that may hold objects that are no data

@@ -33,7 +33,7 @@ from sk_inceptionxml.vectorize._state import vectorizer_from_data
 from ._checks import fail
 from ._describe import features_of_counts, is_plain
 from ._files import ArrayFile, format_errors, path_of, read_manifest, read_tensors
-from ._format import DERIVED, LEFT_OUT, MEMORY, WEIGHTS
+from ._format import DERIVED, LEFT_OUT, MAX_WIDTH, MEMORY, WEIGHTS
 
 if TYPE_CHECKING:
     from sk_inceptionxml.classifier import InceptionXMLClassifier
@@ -264,7 +264,7 @@ def _read_labels(state: dict[str, Any], arrays: ArrayFile, n_labels: int) -> Lab
         width = 0 if dtype == "object" else int(dtype[2:])
         longest = max(map(len, names))
         # a fixed-width array may be far larger than its text
-        if width and (width < longest or (width > 1 and width > 4 * longest)):
+        if width and (width < longest or (width > 1 and width > MAX_WIDTH * longest)):
             fail(f"labels.classes_dtype {dtype} does not fit names of {longest} characters.")
         if width * n_labels > 256 * sum(map(len, names)) + (1 << 20):
             fail(f"labels of dtype {dtype} would take {4 * width * n_labels} bytes.")
