@@ -410,7 +410,7 @@ class InceptionXMLClassifier(
         self._fit_network(*some, held_out, random_state, checkpoint, first_pass)
         lexical = self._fit_lexical(rows)
         self._remember(lexical, Y, train)
-        fit_fusion(self, held_out, lexical, np.bincount(Y.indices, minlength=self.n_labels_))
+        fit_fusion(self, held_out, np.bincount(Y.indices, minlength=self.n_labels_))
         if len(train) < len(rows.tokens):
             self._remember(lexical, Y, slice(None))
         self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)

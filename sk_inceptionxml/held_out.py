@@ -12,6 +12,7 @@ from sk_inceptionxml.fusion import Fusion, hits, recall
 from sk_inceptionxml.inference import choose_cluster_weight
 from sk_inceptionxml.prediction import NETWORK_CANDIDATES, Rows
 from sk_inceptionxml.sync import SyncHead
+from sk_inceptionxml.vectorize import Tokens
 
 if TYPE_CHECKING:
     from sk_inceptionxml.classifier import InceptionXMLClassifier
@@ -130,13 +131,21 @@ def hold_out(
             f"{len(rows.tokens)} rows is under {MIN_VALIDATION_ROWS}. Raise validation_fraction, "
             "give validation_data to fit, or set early_stopping=False."
         )
-    return train, held_out
+    return train, _unseen(estimator, held_out, rows.tokens.take(train))
+
+
+def _unseen(estimator: InceptionXMLClassifier, held_out: HeldOut, train: Tokens) -> HeldOut:
+    """Held-out rows as ``predict`` would read them: words that they alone have are unseen."""
+    if len(held_out) == 0:
+        return held_out
+    vectorizer, (rows, *others) = estimator.vectorizer_, held_out
+    known = np.bincount(train.ids, minlength=vectorizer.n_tokens_) > 0
+    return HeldOut(Rows(vectorizer.forget(rows.tokens, known), rows.texts), *others)
 
 
 def fit_fusion(
     estimator: InceptionXMLClassifier,
     held_out: HeldOut,
-    lexical: sp.csr_array | None,
     counts: np.ndarray,
 ) -> None:
     """Set ``fusion_``, ``calibration_`` and ``shortlist_recall_`` from the held-out rows.
@@ -147,12 +156,11 @@ def fit_fusion(
         With its network, and with the rows trained on in its lexical memory.
     held_out : HeldOut
         Where it is empty, fusion and calibration are fixed.
-    lexical : csr_array or None
-        Lexical features of all rows of ``fit``.
     counts : ndarray of shape (n_labels,)
         Rows of ``fit`` of every label, those held out included.
     """
-    estimator.fusion_ = fusion = Fusion(np.log1p(counts), lexical=lexical is not None)
+    memory = estimator.neighbours_
+    estimator.fusion_ = fusion = Fusion(np.log1p(counts), lexical=memory is not None)
     estimator.calibration_ = Calibration()
     estimator.shortlist_recall_ = None
     if len(held_out) == 0:
@@ -160,12 +168,12 @@ def fit_fusion(
     module, tokens = estimator.net_.module_, held_out.rows.tokens
     if isinstance(module.head, SyncHead):
         choose_cluster_weight(module, tokens, held_out.Y, estimator.max_len)
-    evidence, seen = None, counts
-    if held_out.place is None:
-        evidence = estimator._lexical(held_out.rows)
-    else:
-        evidence = None if lexical is None else lexical[held_out.place]
+    known, seen = None, counts
+    if held_out.place is not None:
         seen = counts - np.bincount(held_out.Y.indices, minlength=len(counts))
+        if memory is not None:
+            known = np.bincount(memory.X_.indices, minlength=memory.X_.shape[1]) > 0
+    evidence = estimator._lexical(held_out.rows, known)
     candidates = estimator._candidates(tokens, evidence, NETWORK_CANDIDATES)
     hit = hits(candidates, held_out.Y)
     # counts of the rows that the candidates were learned from

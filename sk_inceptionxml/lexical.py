@@ -73,11 +73,21 @@ class LexicalFeatures:
                     self.ngrams_ = None
         return self.transform(counts, texts)
 
-    def transform(self, counts: sp.csr_array, texts: list[str] | None) -> sp.csr_array:
-        """Lexical features of other rows, as ``fit_transform``."""
+    def transform(
+        self, counts: sp.csr_array, texts: list[str] | None, known: np.ndarray | None = None
+    ) -> sp.csr_array:
+        """Lexical features of other rows, as ``fit_transform``.
+
+        With ``known`` (n_features,), bool, n-grams are those that it knows.
+        """
         if self.words_ is None:
             return unit_rows(counts)
-        ngrams = None if self.ngrams_ is None or texts is None else self.count_ngrams(texts)
+        if self.ngrams_ is None or texts is None:
+            return self.weigh(counts, None)
+        ngrams = self.count_ngrams(texts)
+        if known is not None:
+            ngrams.data *= known[counts.shape[1] :][ngrams.indices]
+            ngrams.eliminate_zeros()
         return self.weigh(counts, ngrams)
 
     def weigh(self, counts: sp.csr_array, ngrams: sp.csr_array | None) -> sp.csr_array:

@@ -223,11 +223,11 @@ class LabelRanker:
     def _counts(self, tokens: Tokens) -> sp.csr_array:
         return tokens.to_csr(self.vectorizer_.n_tokens_, first=2)
 
-    def _lexical(self, rows: Rows) -> sp.csr_array | None:
-        """Lexical features of rows; None where lexical evidence is off."""
+    def _lexical(self, rows: Rows, known: np.ndarray | None = None) -> sp.csr_array | None:
+        """Lexical features of rows, the known ones; None where lexical evidence is off."""
         if self.lexical_ is None:
             return None
-        return self.lexical_.transform(self._counts(rows.tokens), rows.texts)
+        return self.lexical_.transform(self._counts(rows.tokens), rows.texts, known)
 
     def _ranking(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Columns (n, k) and log-odds (n, k) of the best labels."""

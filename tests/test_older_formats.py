@@ -48,6 +48,9 @@ MODELS = {
         head="sync", n_clusters=2, vectorizer=CountVectorizer(stop_words=["a"]), **SMALL
     ).fit(TITLES, LISTS),
     "matrix-ova": lambda: InceptionXMLClassifier(head="ova", **SMALL).fit(MATRIX, INDICATOR),
+    "calibrated": lambda: InceptionXMLClassifier(
+        calibrate="sigmoid", validation_fraction=0.5, **SMALL
+    ).fit(TITLES * 6, LISTS * 6),
 }
 SAVED = sorted(path.parent for path in FIXTURES.glob("format-*/*/model.json"))
 

@@ -23,6 +23,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.exceptions import ModelFormatError
 from sk_inceptionxml.persistence import _files
+from sk_inceptionxml.persistence._format import FORMAT_VERSION
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -413,7 +414,9 @@ def test_messages_say_what_is_wrong(saved, tmp_path):
     assert "extra.py" in message()
     (saved / "extra.py").unlink()
     assert InceptionXMLClassifier.load(saved).n_labels_ == N_LABELS
-    edit_manifest(saved, lambda data: data.update(format_version=3, package_version="9.0"))
+    edit_manifest(
+        saved, lambda data: data.update(format_version=FORMAT_VERSION + 1, package_version="9.0")
+    )
     assert "Upgrade sk_inceptionxml" in message() and "9.0" in message()
 
 

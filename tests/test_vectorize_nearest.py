@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from _titles import made_up_words, rows_of, words_of
 from sklearn.base import clone
+from sklearn.feature_extraction.text import HashingVectorizer
 
 from sk_inceptionxml.vectorize import UNKNOWN, TokenVectorizer
 
@@ -77,3 +78,41 @@ def test_replacement_does_not_depend_on_batch_or_threads():
     with ThreadPoolExecutor(4) as pool:
         alone = list(pool.map(lambda q: shared.transform([q]).ids[0], queries))
     assert together.tolist() == alone
+
+
+def test_forgotten_words_are_read_as_a_vectorizer_reads_them_that_never_saw_them():
+    words, chance = made_up_words(400, 0), random.Random(1)
+    texts = [" ".join(chance.choices(words, k=5)) for _ in range(60)]
+    texts += [" ".join(misspell(w, chance) for w in chance.choices(words, k=5)) for _ in range(60)]
+    for nearest_unknown in (True, False):
+        vectorizer = TokenVectorizer(nearest_unknown=nearest_unknown)
+        tokens = vectorizer.fit_transform(texts)
+        train, others = np.arange(80), np.arange(80, 120)
+        known = np.bincount(tokens.take(train).ids, minlength=vectorizer.n_tokens_) > 0
+        forgotten = words_of(vectorizer, vectorizer.forget(tokens.take(others), known))
+        other = clone(vectorizer).fit(texts[:80])
+        expected = words_of(other, other.transform(texts[80:]))
+        assert forgotten == expected
+        assert any("?" in row for row in expected)
+        replaced = sum(a != b for a, b in zip(sum(expected, []), rows(texts[80:]), strict=True))
+        assert replaced > sum(expected, []).count("?") or not nearest_unknown
+
+
+def rows(texts: list[str]) -> list[str]:
+    return [word for text in texts for word in text.split()]
+
+
+def test_forgotten_columns_of_a_matrix_are_left_out():
+    vectorizer = TokenVectorizer()
+    tokens = vectorizer.fit_transform(np.array([[1.0, 0.5, 0.0], [0.0, 0.0, 2.0]]))
+    known = np.array([True, True, False, True, False])
+    found = vectorizer.forget(tokens, known)
+    assert rows_of(found) == [[3], [UNKNOWN]]
+    assert found.weights.tolist() == [0.5, 1.0]
+    assert rows_of(tokens) == [[2, 3], [4]]
+
+
+def test_buckets_of_a_hashing_vectorizer_are_never_forgotten():
+    vectorizer = TokenVectorizer(HashingVectorizer(n_features=64))
+    tokens = vectorizer.fit_transform(["red boat", "blue kite"])
+    assert rows_of(vectorizer.forget(tokens, np.zeros(66, dtype=bool))) == rows_of(tokens)

@@ -120,6 +120,9 @@ def manifest_digest(manifest: dict[str, Any]) -> str:
 
 def upgraded(data: dict[str, Any], version: Any) -> dict[str, Any]:
     """Fill in what later versions added, with the values that give the behaviour before."""
+    if version == 2:
+        one = data.get("calibration")  # for all places
+        return data if one is None else {**data, "calibration": {"first": one, "later": one}}
     if version != 1:
         return data
     fusion = data.get("fusion")
@@ -157,7 +160,7 @@ def check_manifest(data: Any) -> dict[str, Any]:
         labels=_LABELS,
         lexical=optional(_LEXICAL),
         fusion=_FUSION,
-        calibration=optional(_check_calibration),
+        calibration=optional(object_of(first=optional(_check_map), later=optional(_check_map))),
         feature_names=_FLAG,
         loss_curve=list_of(optional(real(-math.inf, math.inf)), 1, 1 << 20),
         training=optional(_TRAINING),
@@ -178,7 +181,7 @@ def _check_parameters(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-def _check_calibration(value: Any, where: str) -> dict[str, Any]:
+def _check_map(value: Any, where: str) -> dict[str, Any]:
     number = list_of(real(-1e9, 1e9), 1, 1 << 16)
     value = object_of(knots=number, values=number)(value, where)
     rising = all((np.diff(value[name]) > 0).all() for name in ("knots", "values"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-FORMAT, FORMAT_VERSION = "sk-inceptionxml", 2
+FORMAT, FORMAT_VERSION = "sk-inceptionxml", 3
 MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.safetensors"
 FILES = (MANIFEST, WEIGHTS, MEMORY)
 

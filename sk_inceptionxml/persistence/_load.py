@@ -196,7 +196,7 @@ def _restore(
     estimator.label_counts_ = arrays.take("label_counts", "u", (n_labels,)).astype(np.int64)
     _read_lexical(estimator, manifest["lexical"], arrays)
     estimator.fusion_ = _read_fusion(manifest["fusion"], arrays, n_labels)
-    estimator.calibration_ = Calibration(**(manifest["calibration"] or {}))
+    estimator.calibration_ = Calibration.from_dict(manifest["calibration"])
     if estimator.fusion_.lexical != (estimator.neighbours_ is not None):
         fail("fusion.lexical does not fit the lexical memory.")
     estimator.head_ = "ova" if n["sync"] is None else "sync"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
@@ -34,8 +35,10 @@ class NearestWord:
     n_candidates = 40
     chunk_size = 64
 
-    def __init__(self, words: list[str]) -> None:
-        self.words = words
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = words = list(filter(is_replaceable, words))
+        if not words:
+            return
         # Postings are capped: a very common n-gram costs most and says least.
         max_df = int(min(max(50, 0.03 * len(words)), 4000))
         grams = TfidfVectorizer(
@@ -54,7 +57,8 @@ class NearestWord:
 
     def lookup(self, unseen: list[str]) -> dict[str, str]:
         """Return the replacement of each word that has one."""
-        found = {}
+        found: dict[str, str] = {}
+        unseen = list(filter(is_replaceable, unseen)) if self.words else []
         for start in range(0, len(unseen), self.chunk_size):
             chunk = unseen[start : start + self.chunk_size]
             scores = self._query(chunk) @ self.postings

@@ -19,7 +19,7 @@ from ._matrix import check_matrix
 from ._nearest import NearestWord, is_replaceable
 from ._state import copy_vectorizer, vectorizer_from_data, vectorizer_to_data
 from ._text import check_text, is_text
-from ._tokens import UNKNOWN, Tokens, fill_empty_rows
+from ._tokens import UNKNOWN, Tokens, fill_empty_rows, row_offsets
 from ._words import check_vectorizer, failures_of, split_all
 
 
@@ -204,6 +204,42 @@ class TokenVectorizer(BaseEstimator):
         tokens = fill_empty_rows(ids, lengths, matrix.data[order])
         return tokens if full else tokens.truncate(self.max_len)
 
+    def forget(self, tokens: Tokens, known: np.ndarray) -> Tokens:
+        """Return the tokens that rows would have, had ``fit`` not seen some of them.
+
+        Parameters
+        ----------
+        tokens : Tokens
+            As ``transform`` gives them.
+        known : ndarray of shape (n_tokens_,), bool
+            False where the token is to be forgotten.
+
+        Returns
+        -------
+        Tokens
+            A word that is forgotten becomes the nearest one left or the unknown word, as an unseen
+            one does; a column of a matrix is left out. The buckets of a ``HashingVectorizer`` are
+            there whether or not anything fell into them, and stay.
+        """
+        lost = ~known[tokens.ids] & (tokens.ids != UNKNOWN)
+        if self.kind_ == "matrix":
+            keep = ~lost
+            lengths = np.diff(row_offsets(keep)[tokens.offsets])
+            weights = None if tokens.weights is None else tokens.weights[keep]
+            return fill_empty_rows(tokens.ids[keep], lengths, weights)
+        if not hasattr(self, "vocabulary_"):
+            return tokens
+        number = np.arange(self.n_tokens_, dtype=np.int32)
+        forgotten = np.unique(tokens.ids[lost])
+        number[forgotten] = UNKNOWN
+        if len(forgotten) and self._matches_nearest():
+            words = list(self.vocabulary_)
+            left = [word for word in words if known[self.vocabulary_[word]]]
+            wanted = [words[i - 2] for i in forgotten.tolist()]
+            for word, near in NearestWord(left).lookup(wanted).items():
+                number[self.vocabulary_[word]] = self.vocabulary_[near]
+        return Tokens(number[tokens.ids], tokens.offsets, tokens.weights)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted state as data that JSON can hold.
 
@@ -353,8 +389,5 @@ class TokenVectorizer(BaseEstimator):
             return {}
         matcher = self._matcher
         if matcher is None:  # two threads at worst build the same index twice
-            known = list(filter(is_replaceable, self.vocabulary_))
-            if not known:
-                return {}
-            matcher = self._matcher = NearestWord(known)
+            matcher = self._matcher = NearestWord(self.vocabulary_)
         return {word: self.vocabulary_[near] for word, near in matcher.lookup(wanted).items()}
