@@ -115,9 +115,12 @@ def run_default(data: harness.Data, seed: int, models: str | None) -> list[dict]
 class Votes(KernelNeighbours):
     """Votes of the 50 nearest titles by the square of the cosine, shrunk where they are far."""
 
-    def score(self, queries: sparse.csr_array, n_threads: int = 1) -> sparse.csr_array:
+    def score(
+        self, queries: sparse.csr_array, n_threads: int = 1, exclude: np.ndarray | None = None
+    ) -> sparse.csr_array:
         one = sparse.csr_array(np.ones((self.X_.shape[0], 1), dtype=np.float32))
-        found = votes(self.X_, queries, sparse.hstack([self.Y_, one], format="csr")).tocsc()
+        Y = sparse.hstack([self.Y_, one], format="csr")
+        found = votes(self.X_, queries, Y, exclude=exclude).tocsc()
         total = found[:, [-1]].toarray()
         return sparse.csr_array(found[:, :-1].multiply(1 / (1 + total)), dtype=np.float32)
 
@@ -138,8 +141,8 @@ class Variant(InceptionXMLClassifier):
         self.lexical_ = LexicalFeatures(self.ngrams)
         return self.lexical_.fit_transform(self._counts(rows.tokens), rows.texts)
 
-    def _remember(self, lexical: sparse.csr_array, Y: sparse.csr_array, rows: Any) -> None:
-        self.neighbours_ = self.kind(self.n_neighbors).fit(lexical[rows], Y[rows])
+    def _remember(self, lexical: sparse.csr_array, Y: sparse.csr_array) -> None:
+        self.neighbours_ = self.kind(self.n_neighbors).fit(lexical, Y)
 
 
 def run_lexical(data: harness.Data, name: str, seed: int, models: str | None) -> list[dict]:

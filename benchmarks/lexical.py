@@ -36,13 +36,21 @@ def join(first: list, second: list, share: float) -> list[sparse.csr_array]:
     ]
 
 
-def votes(X: sparse.csr_array, Q: sparse.csr_array, Y: sparse.csr_array, k: int = 50):
-    """Votes of the nearest rows, by the square of the cosine."""
+def votes(
+    X: sparse.csr_array,
+    Q: sparse.csr_array,
+    Y: sparse.csr_array,
+    k: int = 50,
+    exclude: np.ndarray | None = None,
+) -> sparse.csr_array:
+    """Votes of the nearest rows, by the square of the cosine; ``exclude`` has each query's own."""
     parts = []
     for start in range(0, Q.shape[0], 128):
-        cosine = sparse.csr_array(Q[start : start + 128] @ X.T)
+        cosine = (Q[start : start + 128] @ X.T).toarray()
+        if exclude is not None:
+            cosine[np.arange(len(cosine)), exclude[start : start + 128]] = 0
         best = top_k_indices(cosine, k)
-        value = np.where(best >= 0, np.take_along_axis(cosine.toarray(), best.clip(0), axis=1), 0)
+        value = np.take_along_axis(cosine, best, axis=1)
         pointer = np.arange(0, best.size + 1, best.shape[1])
         shape = (len(best), X.shape[0])
         vote = sparse.csr_array((value.ravel() ** 2, best.clip(0).ravel(), pointer), shape=shape)

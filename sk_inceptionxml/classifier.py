@@ -128,7 +128,7 @@ class InceptionXMLClassifier(
         Epochs without improvement before an early stop; those of the first 30 % of
         ``max_epochs``, in which the learning rate rises, do not count.
     calibrate : {"auto", "isotonic", "sigmoid"} or None, default="auto"
-        Map of the fused probabilities, fitted on the held-out rows; never changes the ranking.
+        Maps of the fused probabilities, fitted on the held-out rows; never change the ranking.
     warm_start : bool, default=False
         ``fit`` continues from the network of the last fit, and holds the same share of the rows
         out. The words and labels of the data must be the same. For new rows and labels, see
@@ -409,10 +409,8 @@ class InceptionXMLClassifier(
         some = rows.tokens.take(train), Y[train], _part(weight, train)
         self._fit_network(*some, held_out, random_state, checkpoint, first_pass)
         lexical = self._fit_lexical(rows)
-        self._remember(lexical, Y, train)
+        self._remember(lexical, Y)
         fit_fusion(self, held_out, np.bincount(Y.indices, minlength=self.n_labels_))
-        if len(train) < len(rows.tokens):
-            self._remember(lexical, Y, slice(None))
         self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
 
     def _read(
@@ -489,11 +487,11 @@ class InceptionXMLClassifier(
         self.lexical_ = LexicalFeatures()
         return self.lexical_.fit_transform(self._counts(rows.tokens), rows.texts)
 
-    def _remember(self, lexical: sp.csr_array | None, Y: sp.csr_array, rows: Any) -> None:
-        """Fill the lexical memory with the rows of an index or slice."""
+    def _remember(self, lexical: sp.csr_array | None, Y: sp.csr_array) -> None:
+        """Fill the lexical memory."""
         self.neighbours_: KernelNeighbours | None = None
         if lexical is not None:
-            self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical[rows], Y[rows])
+            self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical, Y)
 
     # -- persistence, tags ---------------------------------------------------------------------
 

@@ -131,16 +131,24 @@ def hold_out(
             f"{len(rows.tokens)} rows is under {MIN_VALIDATION_ROWS}. Raise validation_fraction, "
             "give validation_data to fit, or set early_stopping=False."
         )
-    return train, _unseen(estimator, held_out, rows.tokens.take(train))
+    return train, _unseen(estimator, held_out, rows.tokens)
 
 
-def _unseen(estimator: InceptionXMLClassifier, held_out: HeldOut, train: Tokens) -> HeldOut:
-    """Held-out rows as ``predict`` would read them: words that they alone have are unseen."""
+def _unseen(estimator: InceptionXMLClassifier, held_out: HeldOut, tokens: Tokens) -> HeldOut:
+    """Held-out rows as ``predict`` would read them, had each not been one of the rows of ``fit``.
+
+    A word that no other row has would be unknown.
+    """
     if len(held_out) == 0:
         return held_out
     vectorizer, (rows, *others) = estimator.vectorizer_, held_out
-    known = np.bincount(train.ids, minlength=vectorizer.n_tokens_) > 0
+    known = _shared(tokens.to_csr(vectorizer.n_tokens_))
     return HeldOut(Rows(vectorizer.forget(rows.tokens, known), rows.texts), *others)
+
+
+def _shared(features: sp.csr_array) -> np.ndarray:
+    """Columns, as bool, that more than one row has."""
+    return np.bincount(features.indices, minlength=features.shape[1]) > 1
 
 
 def fit_fusion(
@@ -153,7 +161,7 @@ def fit_fusion(
     Parameters
     ----------
     estimator : InceptionXMLClassifier
-        With its network, and with the rows trained on in its lexical memory.
+        With its network, and with all rows of ``fit`` in its lexical memory.
     held_out : HeldOut
         Where it is empty, fusion and calibration are fixed.
     counts : ndarray of shape (n_labels,)
@@ -168,18 +176,23 @@ def fit_fusion(
     module, tokens = estimator.net_.module_, held_out.rows.tokens
     if isinstance(module.head, SyncHead):
         choose_cluster_weight(module, tokens, held_out.Y, estimator.max_len)
-    known, seen = None, counts
-    if held_out.place is not None:
-        seen = counts - np.bincount(held_out.Y.indices, minlength=len(counts))
-        if memory is not None:
-            known = np.bincount(memory.X_.indices, minlength=memory.X_.shape[1]) > 0
+    own, known, log_counts = held_out.place, None, None
+    if own is not None and memory is not None:
+        known = _shared(memory.X_)
     evidence = estimator._lexical(held_out.rows, known)
-    candidates = estimator._candidates(tokens, evidence, NETWORK_CANDIDATES)
+    candidates = estimator._candidates(tokens, evidence, NETWORK_CANDIDATES, own)
     hit = hits(candidates, held_out.Y)
-    # counts of the rows that the candidates were learned from
-    fusion.log_counts = np.log1p(seen).astype(np.float32)
-    fusion.fit(candidates, hit, held_out.weight)
-    log_odds = fusion.log_odds(candidates)
+    if isinstance(module.head, SyncHead):
+        shortlist = np.where(candidates.observed, candidates.labels, -1)
+        estimator.shortlist_recall_ = recall(candidates._replace(labels=shortlist), held_out.Y)
+    if own is not None:
+        others = counts[candidates.labels] - hit  # rows that have the label, but for the row itself
+        # a label of no other row is no candidate of a new text
+        candidates = candidates._replace(labels=np.where(others > 0, candidates.labels, -1))
+        hit &= others > 0
+        log_counts = np.log1p(others).astype(np.float32)
+    fusion.fit(candidates, hit, held_out.weight, log_counts)
+    log_odds = fusion.log_odds(candidates, log_counts)
     best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]
     estimator.calibration_ = fit_calibration(
         np.take_along_axis(log_odds, best, 1),
@@ -187,7 +200,3 @@ def fit_fusion(
         estimator.calibrate,
         held_out.weight,
     )
-    fusion.log_counts = np.log1p(counts).astype(np.float32)
-    if isinstance(module.head, SyncHead):
-        own = candidates._replace(labels=np.where(candidates.observed, candidates.labels, -1))
-        estimator.shortlist_recall_ = recall(own, held_out.Y)

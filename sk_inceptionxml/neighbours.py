@@ -82,7 +82,9 @@ class KernelNeighbours:
             sp.vstack([wide, Y], format="csr"),
         )
 
-    def score(self, queries: sp.csr_array, n_threads: int = 1) -> sp.csr_array:
+    def score(
+        self, queries: sp.csr_array, n_threads: int = 1, exclude: np.ndarray | None = None
+    ) -> sp.csr_array:
         """Scores of the labels of the neighbours.
 
         Parameters
@@ -92,6 +94,8 @@ class KernelNeighbours:
         n_threads : int, default=1
             Threads that share the queries. The scores of a query depend on it alone, never on
             the other queries or on the threads.
+        exclude : ndarray of shape (n_queries,), int, default=None
+            Row of the memory that each query must not use: its own, where it is one of them.
 
         Returns
         -------
@@ -105,7 +109,7 @@ class KernelNeighbours:
 
         def weigh(task: slice) -> Weights:
             with one_blas_thread():  # the limit is one of the thread or one of all, by the BLAS
-                return self._weights(queries, task)
+                return self._weights(queries, task, None if exclude is None else exclude[task])
 
         if n_threads > 1 and len(tasks) > 1:
             with one_blas_thread(), ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
@@ -119,11 +123,11 @@ class KernelNeighbours:
         scores: sp.csr_array = votes @ self.Y_
         return scores.astype(np.float32, copy=False)
 
-    def _weights(self, queries: sp.csr_array, task: slice) -> Weights:
+    def _weights(self, queries: sp.csr_array, task: slice, exclude: np.ndarray | None) -> Weights:
         starts = queries.indptr[task.start : task.stop + 1]
         entries = slice(starts[0], starts[-1])
         words, values, starts = queries.indices[entries], queries.data[entries], starts - starts[0]
-        rows, lengths = self._nearest(words, values, starts)
+        rows, lengths = self._nearest(words, values, starts, exclude)
         block = self.X_[rows]
         weights = np.empty(len(rows), dtype=np.float32)
         place = np.empty(self.X_.shape[1], dtype=np.intp)  # scratch memory of cosines
@@ -143,7 +147,11 @@ class KernelNeighbours:
         return Weights(rows, lengths, weights)
 
     def _nearest(
-        self, words: np.ndarray, values: np.ndarray, starts: np.ndarray
+        self,
+        words: np.ndarray,
+        values: np.ndarray,
+        starts: np.ndarray,
+        exclude: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the memory nearest to each query, of those that share a feature.
 
@@ -164,7 +172,12 @@ class KernelNeighbours:
             touched = np.zeros(cosine.shape, dtype=bool)
             touched[places] = True
             touched = touched.reshape(n, n_rows)
-        row, column = largest(cosine.reshape(n, n_rows), self.n_neighbors, touched)
+        cosine = cosine.reshape(n, n_rows)
+        if exclude is not None:
+            cosine[np.arange(n), exclude] = 0
+            if touched is not None:
+                touched[np.arange(n), exclude] = False
+        row, column = largest(cosine, self.n_neighbors, touched)
         return column.astype(np.int32), np.bincount(row, minlength=n)
 
     def _prune(

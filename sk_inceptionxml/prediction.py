@@ -224,7 +224,7 @@ class LabelRanker:
         return tokens.to_csr(self.vectorizer_.n_tokens_, first=2)
 
     def _lexical(self, rows: Rows, known: np.ndarray | None = None) -> sp.csr_array | None:
-        """Lexical features of rows, the known ones; None where lexical evidence is off."""
+        """Lexical features of rows, those that are known; None where lexical evidence is off."""
         if self.lexical_ is None:
             return None
         return self.lexical_.transform(self._counts(rows.tokens), rows.texts, known)
@@ -255,12 +255,19 @@ class LabelRanker:
             )
         return labels, logits
 
-    def _candidates(self, tokens: Tokens, lexical: sp.csr_array | None, k: int) -> Candidates:
+    def _candidates(
+        self,
+        tokens: Tokens,
+        lexical: sp.csr_array | None,
+        k: int,
+        exclude: np.ndarray | None = None,
+    ) -> Candidates:
+        """Candidates of rows; ``exclude`` holds their own places in the lexical memory."""
         k = min(k, self.n_labels_)
         labels, logits = self._network_topk(tokens, k)
         scores = None
         if lexical is not None and self.neighbours_ is not None:
-            scores = self.neighbours_.score(lexical, torch.get_num_threads())
+            scores = self.neighbours_.score(lexical, torch.get_num_threads(), exclude)
         return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES, self.fusion_.n_first)
 
 

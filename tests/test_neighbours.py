@@ -86,6 +86,20 @@ def test_features_of_either_sign_share_as_others_do():
     np.testing.assert_allclose(scores.toarray(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_query_may_leave_its_own_row_out(signed):
+    rng = np.random.default_rng(0)
+    dense = np.where(rng.random((30, 10)) < 0.4, rng.normal(size=(30, 10)), 0.0)
+    memory = unit_rows(sp.csr_array(dense if signed else abs(dense)))
+    Y = sp.csr_array(np.eye(30, dtype=np.float32))
+    own = np.array([7, 0, 29])
+    scores = KernelNeighbours(4).fit(memory, Y).score(memory[own], exclude=own)
+    for i, row in enumerate(own):
+        others = np.delete(np.arange(30), row)
+        alone = KernelNeighbours(4).fit(memory[others], Y[others]).score(memory[[row]])
+        np.testing.assert_allclose(scores[[i]].toarray(), alone.toarray(), rtol=1e-5, atol=1e-6)
+
+
 def test_equal_rows_share_one_vote_without_a_ridge():
     memory = sp.csr_array(np.ones((3, 1), dtype=np.float32))
     Y = sp.csr_array(np.eye(3, dtype=np.float32))

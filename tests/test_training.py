@@ -122,24 +122,24 @@ def test_held_out_rows_are_read_as_predict_would_read_them(form):
     class Watching(InceptionXMLClassifier):
         def _fit_network(self, tokens, Y, weight, held_out, *args):
             seen["place"], seen["tokens"] = held_out.place, held_out.rows.tokens
-            seen["train"] = tokens
             super()._fit_network(tokens, Y, weight, held_out, *args)
 
-        def _candidates(self, tokens, lexical, k):
-            if tokens is seen["tokens"]:
-                seen["lexical"] = lexical
-            return super()._candidates(tokens, lexical, k)
+        def _candidates(self, tokens, lexical, k, exclude=None):
+            seen["lexical"], seen["exclude"] = lexical, exclude
+            return super()._candidates(tokens, lexical, k, exclude)
 
     X = texts if form == "text" else read.transform(texts)
     clf = Watching(**TINY | {"validation_fraction": 0.5, "max_epochs": 1}).fit(X, labels)
-    known = set(seen["train"].ids.tolist()) | {UNKNOWN}
-    assert len(seen["place"]) == 60 and set(seen["tokens"].ids.tolist()) <= known
-    # words and n-grams that only held-out rows have take no part, and rows are of unit length
+    np.testing.assert_array_equal(seen["place"], seen["exclude"])
+    assert clf.neighbours_.X_.shape[0] == 120
+    # words and n-grams that no other row has take no part, and rows are of unit length
+    features = clf.vectorizer_.transform(X, full=True).to_csr(clf.vectorizer_.n_tokens_)
+    alone = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) == 1)
+    assert len(seen["place"]) == 60 and len(alone) >= 120
+    assert not np.isin(seen["tokens"].ids, alone).any()
+    assert (UNKNOWN in seen["tokens"].ids) == (form == "text")  # columns are just left out
     lexical = seen["lexical"]
-    unknown = np.ones(clf.vectorizer_.n_tokens_, dtype=bool)
-    unknown[list(known)] = False
-    assert unknown[2:].sum() == 60
-    assert lexical[:, np.flatnonzero(unknown[2:])].nnz == 0
+    assert lexical[:, alone - 2].nnz == 0
     if form == "text":
         start = clf.vectorizer_.n_tokens_ - 2
         ngrams = clf.lexical_.ngrams_.vocabulary_
