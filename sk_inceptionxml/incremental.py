@@ -19,7 +19,7 @@ from sk_inceptionxml.calibration import Calibration
 from sk_inceptionxml.callbacks import NonFiniteGuard, Progress
 from sk_inceptionxml.fusion import hits
 from sk_inceptionxml.heads import prior_logit
-from sk_inceptionxml.held_out import MAX_VALIDATION_ROWS, MIN_VALIDATION_ROWS
+from sk_inceptionxml.held_out import MAX_VALIDATION_ROWS, MIN_VALIDATION_ROWS, answerable
 from sk_inceptionxml.inference import BATCH
 from sk_inceptionxml.labels import LabelSpace, first_labels, grow_label_space
 from sk_inceptionxml.net import XMCNet
@@ -222,6 +222,11 @@ def update_fusion(
     n = len(tokens)
     n_used = max(MIN_VALIDATION_ROWS, int(n * estimator.validation_fraction))
     used = np.sort(random_state.permutation(n)[: min(n_used, MAX_VALIDATION_ROWS)])
+    known = np.zeros(Y.shape[1], dtype=np.int64)
+    known[: estimator.n_labels_] = estimator.label_counts_
+    used = used[answerable(Y[used], known)]
+    if not len(used):
+        return
     evidence = None if lexical is None else lexical[used]
     candidates = estimator._candidates(tokens.take(used), evidence, NETWORK_CANDIDATES)
     weight = None if sample_weight is None else sample_weight[used]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import torch
-from sklearn.feature_extraction.text import CountVectorizer
 
 from sk_inceptionxml import InceptionXMLClassifier, presets
 from sk_inceptionxml.fusion import Fusion
@@ -18,7 +15,6 @@ from sk_inceptionxml.training import (
     resolve_head,
     resolve_label_lr,
 )
-from sk_inceptionxml.vectorize import UNKNOWN
 
 TITLES = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 10
 LABELS = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"]] * 10
@@ -108,44 +104,6 @@ def test_early_stopping_watches_the_rows_of_the_fusion():
     assert clf.n_samples_fit_ == 120
     assert [sum(b["train_batch_size"] for b in e["batches"]) for e in clf.net_.history] == [60, 60]
     assert clf.history_["valid_ndcg@5"].between(0, 1).all()
-
-
-@pytest.mark.parametrize("form", ["text", "matrix"])
-def test_held_out_rows_are_read_as_predict_would_read_them(form):
-    chance = np.random.default_rng(0)
-    words = [f"{a}{b}{c}" for a in ("ka", "mi", "ter") for b in ("lo", "ven") for c in "pqrst"]
-    texts = [" ".join(chance.choice(words, 3)) + f" rare{i}word" for i in range(120)]
-    labels = [[text[:2], text.split()[1][:2]] for text in texts]
-    read = CountVectorizer().fit(texts)
-    seen = {}
-
-    class Watching(InceptionXMLClassifier):
-        def _fit_network(self, tokens, Y, weight, held_out, *args):
-            seen["place"], seen["tokens"] = held_out.place, held_out.rows.tokens
-            super()._fit_network(tokens, Y, weight, held_out, *args)
-
-        def _candidates(self, tokens, lexical, k, exclude=None):
-            seen["lexical"], seen["exclude"] = lexical, exclude
-            return super()._candidates(tokens, lexical, k, exclude)
-
-    X = texts if form == "text" else read.transform(texts)
-    clf = Watching(**TINY | {"validation_fraction": 0.5, "max_epochs": 1}).fit(X, labels)
-    np.testing.assert_array_equal(seen["place"], seen["exclude"])
-    assert clf.neighbours_.X_.shape[0] == 120
-    # words and n-grams that no other row has take no part, and rows are of unit length
-    features = clf.vectorizer_.transform(X, full=True).to_csr(clf.vectorizer_.n_tokens_)
-    alone = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) == 1)
-    assert len(seen["place"]) == 60 and len(alone) >= 120
-    assert not np.isin(seen["tokens"].ids, alone).any()
-    assert (UNKNOWN in seen["tokens"].ids) == (form == "text")  # columns are just left out
-    lexical = seen["lexical"]
-    assert lexical[:, alone - 2].nnz == 0
-    if form == "text":
-        start = clf.vectorizer_.n_tokens_ - 2
-        ngrams = clf.lexical_.ngrams_.vocabulary_
-        own = [start + column for gram, column in ngrams.items() if re.fullmatch(r"e\d\dw", gram)]
-        assert len(own) == 90 and lexical[:, own].nnz == 0  # each is of one text
-    np.testing.assert_allclose(lexical.multiply(lexical).sum(axis=1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("head", ["ova", "sync"])
