@@ -141,7 +141,7 @@ class LabelRanker:
         lowest = np.where(np.isfinite(log_odds), log_odds, np.inf).min(initial=0.0) - 1.0
         if self.label_space_.form == "binary":
             # monotone in the normalised probability, as scikit-learn asks
-            log_odds = -np.logaddexp(0.0, -log_odds.astype(np.float64))
+            log_odds = -np.logaddexp(0.0, -self.calibration_.transform(log_odds))
         out = np.full((len(indices), self.n_labels_), lowest, dtype=log_odds.dtype)
         rows, places = np.nonzero(indices >= 0)
         out[rows, indices[rows, places]] = log_odds[rows, places]

@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from sk_inceptionxml import InceptionXMLClassifier
+from sk_inceptionxml.calibration import Calibration, IncreasingMap
 
 COLOURS = ["red", "blue", "green", "white"]
 THINGS = ["boat", "kite", "lamp"]
@@ -462,6 +463,19 @@ def test_probabilities_and_decisions(fitted, form):
     else:
         for row_p, row_z in zip(p, z, strict=True):
             np.testing.assert_array_equal(np.argmax(row_p), np.argmax(row_z))
+
+
+def test_binary_decisions_are_log_odds_of_the_calibrated_probabilities(fitted):
+    classifier = copy.copy(fitted["binary"])
+    classifier.calibration_ = Calibration(
+        IncreasingMap([-9.0, 0.0, 9.0], [-1.0, 0.5, 4.0]), IncreasingMap([-9.0, 9.0], [-5.0, 1.0])
+    )
+    proba, decision = (
+        classifier.predict_proba(TITLES + NEW),
+        classifier.decision_function(TITLES + NEW),
+    )
+    assert proba.max(axis=1).std() > 0
+    np.testing.assert_allclose(decision, np.log(proba[:, 1] / proba[:, 0]), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", TARGETS)
