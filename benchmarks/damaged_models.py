@@ -33,6 +33,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.exceptions import ModelFormatError
+from sk_inceptionxml.persistence._format import FORMAT_VERSION
 
 WEIGHTS, MEMORY, MANIFEST = "weights.safetensors", "memory.safetensors", "model.json"
 NUMPY = {"U8": "u1", "U16": "<u2", "U32": "<u4", "I32": "<i4", "I64": "<i8", "F32": "<f4"}
@@ -293,7 +294,7 @@ def wrong_values(manifest: Any) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
     """Yield values of the right type that are out of range or hostile."""
     table: dict[str, list[Any]] = {
         "format": ["other", ""],
-        "format_version": [0, 3, -1, "1", 1.0, True, None],
+        "format_version": [0, FORMAT_VERSION + 1, -1, "1", 1.0, True, None],
         "package_version": ["__import__('os')", "9" * 100],
         "parameters.embeddings": ["/etc/passwd"],
         "parameters.callbacks": [["os.system"], "x"],

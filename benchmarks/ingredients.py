@@ -52,7 +52,7 @@ LEXICAL = {
     "+ votes of the nearest titles, by words, fused": (False, True),
     "+ regression instead of votes, fused": (False, False),
 }  # whether character n-grams and votes
-DEFAULT = ("+ embedding skip", "lexical neighbours alone", "+ lexical neighbours, fused: default")
+DEFAULT = ("+ embedding skip", "lexical neighbours alone", "+ character n-grams, fused: default")
 REJECTED: dict[str, dict[str, Any]] = {
     "not default: row-wise Adagrad, network alone": {**SHARED, "label_optimizer": "adagrad"},
     "rejected: word dropout 0.25": {**SHARED, "word_dropout": 0.25},

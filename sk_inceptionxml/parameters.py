@@ -19,6 +19,7 @@ from sk_inceptionxml.neighbours import MAX_NEIGHBOURS
 from sk_inceptionxml.vectorize import check_vectorizer
 
 MOST = 2**31 - 1  # of a count
+MOST_RATE = 1e38  # that float32 holds; the training says where a rate is merely too high
 
 
 def _whole(low: int, high: int = MOST) -> Interval:
@@ -53,8 +54,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "word_dropout": [Interval(Real, 0, 1, closed="left")],
     "max_epochs": [StrOptions({"auto"}), _whole(1)],
     "batch_size": [_whole(1)],
-    "lr": [Interval(Real, 0, None, closed="neither")],
-    "label_lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+    "lr": [Interval(Real, 0, MOST_RATE, closed="right")],
+    "label_lr": [StrOptions({"auto"}), Interval(Real, 0, MOST_RATE, closed="right")],
     "label_optimizer": [StrOptions({"adam", "adagrad"})],
     "mixed_precision": ["boolean"],
     "label_dtype": [StrOptions({"float32", "float16"})],

@@ -137,6 +137,7 @@ REFUSED = {
     "max_len of 0": fit(max_len=0),
     "max_len of a million": fit(max_len=10**6),
     "lr of 0": fit(lr=0.0),
+    "lr beyond float32": fit(lr=1e300),
     "a head that does not exist": fit(head="tree"),
     "n_jobs of 0": fit(n_jobs=0),
     "True for a number": fit(n_neighbors=True),
