@@ -17,7 +17,7 @@ PLACES = 5  # best places of each row that the maps are fitted on
 FOLDS = 5
 LIMIT = 30.0  # of log-odds
 LEAST_SLOPE = 1e-3  # keeps a map strictly increasing
-LEAST_OUTCOMES = 20  # hits and misses of places that get a map of their own
+LEAST_OUTCOMES = 20  # hits, and misses, of places that get a map of their own
 METHODS = ("sigmoid", "isotonic")
 
 
