@@ -50,7 +50,7 @@ def votes(
         if exclude is not None:
             cosine[np.arange(len(cosine)), exclude[start : start + 128]] = 0
         best = top_k_indices(cosine, k)
-        value = np.take_along_axis(cosine, best, axis=1)
+        value = np.where(best >= 0, np.take_along_axis(cosine, best.clip(0), axis=1), 0)
         pointer = np.arange(0, best.size + 1, best.shape[1])
         shape = (len(best), X.shape[0])
         vote = sparse.csr_array((value.ravel() ** 2, best.clip(0).ravel(), pointer), shape=shape)

@@ -18,7 +18,6 @@ FOLDS = 5
 LIMIT = 30.0  # of log-odds
 LEAST_SLOPE = 1e-3  # keeps a map strictly increasing
 LEAST_OUTCOMES = 20  # hits, and misses, of places that get a map of their own
-METHODS = ("sigmoid", "isotonic")
 
 
 def _log_odds(p: np.ndarray) -> np.ndarray:
@@ -84,7 +83,8 @@ class Calibration:
         if out.shape[1]:
             best = self.first(x[:, :1])
             # as far below the first as the least slope has it; a row without a label has no gap
-            behind = np.where(np.isneginf(x), np.inf, x[:, :1] - np.where(np.isneginf(x), 0, x))
+            absent = np.isneginf(x)
+            behind = np.where(absent, np.inf, x[:, :1] - np.where(absent, 0, x))
             out = np.minimum(out, best - LEAST_SLOPE * behind)
             out[:, :1] = best
         return out

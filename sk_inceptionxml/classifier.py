@@ -176,7 +176,7 @@ class InceptionXMLClassifier(
     fusion_ : Fusion
         Weights of network and neighbours.
     calibration_ : Calibration
-        Map of the fused log-odds to probabilities.
+        Maps of the fused log-odds to probabilities.
     vectorizer_ : TokenVectorizer
         Words and their ids.
     n_features_in_ : int
