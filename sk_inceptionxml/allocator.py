@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of malloc.h
 _HELD = 1 << 30
-_DEFAULT = 128 * 1024
+# where glibc's own adjustment ends once a process has freed buffers as large as a step's; that
+# adjustment is off for good after a call of mallopt, and the thresholds of the start would have
+# every larger buffer of a later prediction mapped and faulted in anew
+_MMAP_LATER, _TRIM_LATER = 32 << 20, 64 << 20
 
 
 @contextmanager
@@ -31,6 +34,6 @@ def reused_buffers() -> Iterator[None]:
         yield
     finally:
         if libc is not None:
-            libc.mallopt(_MMAP_THRESHOLD, _DEFAULT)
-            libc.mallopt(_TRIM_THRESHOLD, _DEFAULT)
+            libc.mallopt(_MMAP_THRESHOLD, _MMAP_LATER)
+            libc.mallopt(_TRIM_THRESHOLD, _TRIM_LATER)
             libc.malloc_trim(0)
