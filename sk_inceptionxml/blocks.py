@@ -26,16 +26,21 @@ def block_taps(weight: Tensor) -> Tensor:
 
 def wrap(x: Tensor, first: int, length: int, dim: int) -> Tensor:
     """Positions ``first``, ``first + 1``, ... of a circular axis."""
-    size = x.shape[dim]
+    pieces = _pieces(first, length, x.shape[dim])
+    if torch.is_grad_enabled():
+        wrapped: Tensor = _Pieces.apply(x, pieces, dim)
+        return wrapped
+    return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
+
+
+def _pieces(first: int, length: int, size: int) -> list[tuple[int, int]]:
+    """Start and length of the runs that make up ``length`` positions of a circular axis."""
     pieces, start = [], first % size
     while length > 0:
         n = min(size - start, length)
         pieces.append((start, n))
         start, length = 0, length - n
-    if torch.is_grad_enabled():
-        wrapped: Tensor = _Pieces.apply(x, pieces, dim)
-        return wrapped
-    return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
+    return pieces
 
 
 class _Pieces(torch.autograd.Function):
@@ -75,9 +80,26 @@ def blocks(x: Tensor, n: int) -> Tensor:
     return grouped.transpose(1, 2).reshape(n, b, STRIDE * c)
 
 
+def with_bias(x: Tensor, first: int, length: int) -> Tensor:
+    """Words (B, S, E) on a circular axis as ``wrap`` gives them, and below them a word of ones."""
+    if torch.is_grad_enabled():
+        return F.pad(wrap(x, first, length, dim=2), (0, 0, 0, 1), value=1.0)
+    b, s, size = x.shape
+    out = x.new_empty(b, s + 1, length)
+    out[:, s] = 1.0
+    place = 0
+    for start, n in _pieces(first, length, size):
+        out[:, :s, place : place + n] = x[:, :, start : start + n]
+        place += n
+    return out
+
+
 def project(x: Tensor, mix: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Filters (B, E, F) of words (B, S, E) that ``mix`` (B, S, S) enhances, bias included."""
-    b, s, _ = x.shape
+    """Filters (B, E, F), bias included, of words that ``mix`` (B, S, S) enhances.
+
+    ``x`` (B, S + 1, E) holds the words and the ones of ``with_bias``.
+    """
+    b, s, _ = mix.shape
     combined = torch.matmul(mix.transpose(1, 2), weight[:, :s].t())
     combined = torch.cat([combined, bias.expand(b, 1, -1)], dim=1)
-    return F.pad(x, (0, 0, 0, 1), value=1.0).transpose(1, 2) @ combined
+    return x.transpose(1, 2) @ combined

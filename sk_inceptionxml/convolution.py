@@ -1,4 +1,5 @@
-"""Convolution along the first axis by minimal filtering: 8 products of matrices for 5 outputs.
+"""Convolution along the first axis by minimal filtering: 8 products of matrices for 5 outputs,
+or 9 for 6.
 
 The direct way takes one product an output and a tap: 20 for the 5 outputs of a filter of 4 taps.
 Toom and Cook read the taps and the inputs as polynomials, multiply their values at 8 points and
@@ -16,9 +17,19 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-POINTS = (1.0, 0.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # and infinity: the most exact eight
-N_POINTS = len(POINTS) + 1
-ROWS = 128  # texts computed at once on a processor, so that what belongs to them stays in its cache
+# with zero and infinity the most exact eight, and nine, whose error is twice as large
+POINTS = {
+    8: (1.0, -1.0, 2.0, -2.0, 0.5, -0.5),
+    9: (1.0, -1.0, 1.25, -1.25, 0.375, -0.375, 3.0),
+}
+ROWS = 384  # of a product, for each thread of a processor, so that they stay in its cache
+
+
+class Filters(NamedTuple):
+    """Values of the taps at the points."""
+
+    inner: Tensor  # (points but two, n_in, n_out)
+    outer: Tensor  # (2, n_in, columns with ends): at zero and infinity one end counts alone
 
 
 class _Scheme(NamedTuple):
@@ -30,80 +41,153 @@ class _Scheme(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _scheme(n_taps: int, dtype: torch.dtype, device: torch.device) -> _Scheme:
-    """Matrices of the minimal filtering with as many taps."""
+def _scheme(n_points: int, n_taps: int, dtype: torch.dtype, device: torch.device) -> _Scheme:
+    """Matrices of the minimal filtering with as many points and taps."""
 
     def values(degree: int) -> np.ndarray:
-        """Values at every point of the monomials below the degree."""
-        table = np.zeros((N_POINTS, degree))
-        table[:-1] = np.asarray(POINTS)[:, None] ** np.arange(degree)
-        table[-1, -1] = 1.0  # at infinity only the leading coefficient counts
+        """Values at every point of the monomials below the degree; zero and infinity are last."""
+        table = np.zeros((n_points, degree))
+        table[:-2] = np.asarray(POINTS[n_points])[:, None] ** np.arange(degree)
+        table[-2, 0] = table[-1, -1] = 1.0  # only the constant, only the leading coefficient
         return table
 
-    inputs = np.linalg.inv(values(N_POINTS)).T
+    inputs = np.linalg.inv(values(n_points)).T
     scale = 2.0 ** np.round(np.log2(np.abs(inputs).sum(axis=1, keepdims=True)))
-    matrices = inputs / scale, values(n_taps) * scale, values(n_outputs(n_taps)).T
+    matrices = inputs / scale, values(n_taps) * scale, values(n_points - n_taps + 1).T
     with torch.inference_mode(False):  # they may be used in training later
         return _Scheme(*(torch.as_tensor(m, dtype=dtype, device=device) for m in matrices))
 
 
-def n_outputs(n_taps: int) -> int:
-    """Outputs of one tile of inputs."""
-    return N_POINTS - n_taps + 1
-
-
-def pays(n_taps: int, length: int) -> bool:
-    """Whether minimal filtering takes clearly fewer products than the direct way."""
-    if not 2 <= n_taps <= 5:  # above, neighbouring tiles would overlap by more than an output tile
-        return False
-    n_tiles = -(-length // n_outputs(n_taps))
-    return N_POINTS * n_tiles < 0.7 * n_taps * length
-
-
-def n_inputs(n_taps: int, length: int) -> int:
-    """Inputs that ``convolve`` needs for ``length`` outputs; also past the last window."""
-    if pays(n_taps, length):
-        length = -(-length // n_outputs(n_taps)) * n_outputs(n_taps)
-    return length + n_taps - 1
-
-
-def filters(weight: Tensor, length: int) -> Tensor:
-    """What ``convolve`` multiplies with, for ``length`` outputs and taps (n_taps, n_in, n_out)."""
-    n_taps = len(weight)
-    # in half precision the sums at the points 2 and -2 would lose what the products mean
-    if not pays(n_taps, length) or torch.is_autocast_enabled(weight.device.type):
-        return weight
-    scheme = _scheme(n_taps, weight.dtype, weight.device)
-    return (scheme.filters @ weight.reshape(n_taps, -1)).view(-1, *weight.shape[1:])
-
-
-def convolve(x: Tensor, filters: Tensor, bias: Tensor, n_taps: int, length: int) -> Tensor:
-    """Outputs ``out[t] = bias + sum_j x[t + j] @ weight[j]`` for every row.
+class Convolution(NamedTuple):
+    """``out[t] = bias + sum_j x[t + j] @ weight[j]`` for every row of x.
 
     Parameters
     ----------
-    x : Tensor of shape (n_inputs(n_taps, length), B, n_in)
-        Contiguous.
-    filters : Tensor
-        ``filters(weight, length)``.
-    bias : Tensor of shape (n_out,)
-    n_taps, length : int
-
-    Returns
-    -------
-    Tensor of shape (length, B, n_out)
+    n_taps : int
+        Taps of the filters.
+    length : int
+        Outputs.
+    ends : slice
+        Columns of the weight whose first or last tap is not zero, all by default: where a filter
+        is shorter than the others, its values at zero and infinity need no product.
     """
-    if len(filters) == n_taps:  # the weight itself
-        out: Tensor = bias
-        for j in range(n_taps):
-            flat = x[j : j + length].reshape(-1, x.shape[2])
-            out = torch.addmm(out, flat, filters[j])
-        return out.view(length, x.shape[1], -1)
-    if torch.is_grad_enabled():
-        out = _MinimalFiltering.apply(x, filters, bias, n_taps)
-    else:
-        out = _minimal_filtering(x, filters, bias, n_taps)
-    return out if len(out) == length else out[:length]
+
+    n_taps: int
+    length: int
+    ends: slice = slice(None)
+
+    @property
+    def n_points(self) -> int:
+        """Points of the minimal filtering; 0 where it takes not clearly fewer products."""
+        if not 2 <= self.n_taps <= 5:  # above, tiles would overlap by more than an output tile
+            return 0
+        eight, nine = self._products(8), self._products(9)
+        n, products = (9, nine) if nine < 0.95 * eight else (8, eight)
+        return n if products < 0.7 * self.n_taps * self.length else 0
+
+    def _products(self, n_points: int) -> int:
+        return n_points * -(-self.length // (n_points - self.n_taps + 1))
+
+    @property
+    def step(self) -> int:
+        """Outputs of one tile of inputs, 1 in the direct way."""
+        return max(1, self.n_points - self.n_taps + 1)
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs that are read for all outputs; also past the last window."""
+        return -(-self.length // self.step) * self.step + self.n_taps - 1
+
+    def filters(self, weight: Tensor) -> Filters | Tensor:
+        """What the inputs are multiplied with, from taps (n_taps, n_in, n_out)."""
+        # in half precision the sums at the points 2 and -2 would lose what the products mean
+        if not self.n_points or torch.is_autocast_enabled(weight.device.type):
+            return weight
+        matrix = _scheme(self.n_points, self.n_taps, weight.dtype, weight.device).filters
+        ends = weight[:, :, self.ends]
+        inner = (matrix[:-2] @ weight.reshape(self.n_taps, -1)).view(-1, *weight.shape[1:])
+        outer = (matrix[-2:] @ ends.reshape(self.n_taps, -1)).view(-1, *ends.shape[1:])
+        return Filters(inner, outer)
+
+    def __call__(self, x: Tensor, filters: Filters | Tensor, bias: Tensor) -> Tensor:
+        """Outputs (length, B, n_out) of contiguous inputs (n_inputs, B, n_in)."""
+        if isinstance(filters, Tensor):
+            out: Tensor = bias
+            for j in range(self.n_taps):
+                flat = x[j : j + self.length].reshape(-1, x.shape[2])
+                out = torch.addmm(out, flat, filters[j])
+            return out.view(self.length, x.shape[1], -1)
+        if torch.is_grad_enabled():
+            out = _MinimalFiltering.apply(x, *filters, bias, self)
+        else:
+            out = _minimal_filtering(x, filters, bias, self)
+        return out if len(out) == self.length else out[: self.length]
+
+
+def _minimal_filtering(x: Tensor, filters: Filters, bias: Tensor, plan: Convolution) -> Tensor:
+    n_points, step = plan.n_points, plan.step
+    scheme = _scheme(n_points, plan.n_taps, x.dtype, x.device)
+    inputs = _tiles(x, step, n_points)
+    out = x.new_empty(len(inputs) * step, x.shape[1], filters.inner.shape[2])
+    targets = _tiles(out, step, step)
+    for some in _groups(inputs, x):
+        transformed = _transform(scheme.inputs, inputs[some]).view(n_points, -1, x.shape[2])
+        product = x.new_empty(n_points, transformed.shape[1], out.shape[2])
+        torch.bmm(transformed[:-2], filters.inner, out=product[:-2])
+        if filters.outer.shape[2] < out.shape[2]:
+            product[-2:] = 0.0
+        torch.bmm(transformed[-2:], filters.outer, out=product[-2:, :, plan.ends])
+        product[0] += bias  # the value at the point 1 enters every output once
+        target = targets[some]
+        product = product.view(n_points, len(target), -1).transpose(0, 1)
+        torch.bmm(scheme.output.expand(len(target), -1, -1), product, out=target)
+    return out
+
+
+class _MinimalFiltering(torch.autograd.Function):
+    """Minimal filtering of as many outputs as the inputs have tiles."""
+
+    @staticmethod
+    def forward(ctx, x, inner, outer, bias, plan):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x, inner, outer)
+        ctx.plan = plan
+        return _minimal_filtering(x, Filters(inner, outer), bias, plan)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        x, inner, outer = ctx.saved_tensors
+        n_points, n_taps, step, ends = (
+            ctx.plan.n_points,
+            ctx.plan.n_taps,
+            ctx.plan.step,
+            ctx.plan.ends,
+        )
+        scheme = _scheme(n_points, n_taps, x.dtype, x.device)
+        grad = grad.contiguous()
+        grad_x, grad_bias = torch.empty_like(x), x.new_zeros(inner.shape[2])
+        grad_inner, grad_outer = torch.zeros_like(inner), torch.zeros_like(outer)
+        grads, inputs = _tiles(grad, step, step), _tiles(x, step, n_points)
+        own, shared = (
+            _tiles(grad_x[: len(grad)], step, step),
+            _tiles(grad_x, step, n_taps - 1, step),
+        )
+        grad_x[len(grad) :] = 0.0  # the last tile shares these inputs with none
+        own_matrix, shared_matrix = scheme.inputs.t().split([step, n_taps - 1])
+        for some in reversed(_groups(inputs, x)):  # a tile writes its own before others add to it
+            above = _transform(scheme.output.t(), grads[some]).view(n_points, -1, grad.shape[2])
+            grad_bias += above[0].sum(0)
+            at_ends = above[-2:, :, ends]
+            below = _transform(scheme.inputs, inputs[some]).view(n_points, -1, x.shape[2])
+            grad_inner.baddbmm_(below[:-2].transpose(1, 2), above[:-2])
+            grad_outer.baddbmm_(below[-2:].transpose(1, 2), at_ends)
+            torch.bmm(above[:-2], inner.transpose(1, 2), out=below[:-2])
+            torch.bmm(at_ends, outer.transpose(1, 2), out=below[-2:])
+            target = own[some]
+            below = below.view(n_points, len(target), -1).transpose(0, 1)
+            torch.bmm(own_matrix.expand(len(target), -1, -1), below, out=target)
+            shared[some].baddbmm_(shared_matrix.expand(len(target), -1, -1), below)
+        return grad_x, grad_inner, grad_outer, grad_bias, None
 
 
 def _tiles(x: Tensor, step: int, size: int, first: int = 0) -> Tensor:
@@ -116,61 +200,13 @@ def _tiles(x: Tensor, step: int, size: int, first: int = 0) -> Tensor:
     )
 
 
-def _minimal_filtering(x: Tensor, filters: Tensor, bias: Tensor, n_taps: int) -> Tensor:
-    scheme, step = _scheme(n_taps, x.dtype, x.device), n_outputs(n_taps)
-    length, b = len(x) - n_taps + 1, x.shape[1]
-    out = x.new_empty(length, b, filters.shape[2])
-    for rows in _row_chunks(x):
-        transformed = _transform(scheme.inputs, _tiles(x[:, rows], step, N_POINTS))
-        product = torch.bmm(transformed.view(N_POINTS, -1, x.shape[2]), filters)
-        product[0] += bias  # the value at the point 1 enters every output once
-        target = _tiles(out[:, rows], step, step)
-        product = product.view(N_POINTS, len(target), -1).transpose(0, 1)
-        torch.bmm(scheme.output.expand(len(target), -1, -1), product, out=target)
-    return out
-
-
-class _MinimalFiltering(torch.autograd.Function):
-    """Minimal filtering of as many outputs as the inputs have tiles."""
-
-    @staticmethod
-    def forward(ctx, x, filters, bias, n_taps):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(x, filters)
-        ctx.n_taps = n_taps
-        return _minimal_filtering(x, filters, bias, n_taps)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        x, filters = ctx.saved_tensors
-        n_taps = ctx.n_taps
-        scheme, step = _scheme(n_taps, x.dtype, x.device), n_outputs(n_taps)
-        grad = grad.contiguous()
-        grad_x, grad_filters = torch.empty_like(x), torch.zeros_like(filters)
-        grad_bias = x.new_zeros(filters.shape[2])
-        tail = len(x) - n_taps + 1  # the last tile has no neighbour to share these inputs with
-        grad_x[tail:] = 0.0
-        for rows in _row_chunks(x):
-            outer = _transform(scheme.output.t(), _tiles(grad[:, rows], step, step))
-            outer = outer.view(N_POINTS, -1, filters.shape[2])
-            grad_bias += outer[0].sum(0)
-            inner = _transform(scheme.inputs, _tiles(x[:, rows], step, N_POINTS))
-            inner = inner.view(N_POINTS, -1, x.shape[2])
-            grad_filters.baddbmm_(inner.transpose(1, 2), outer)
-            torch.bmm(outer, filters.transpose(1, 2), out=inner)
-            target = _tiles(grad_x[:tail, rows], step, step)
-            inner = inner.view(N_POINTS, len(target), -1).transpose(0, 1)
-            own, shared = scheme.inputs.t().split([step, n_taps - 1])
-            torch.bmm(own.expand(len(target), -1, -1), inner, out=target)
-            target = _tiles(grad_x[:, rows], step, n_taps - 1, first=step)
-            target.baddbmm_(shared.expand(len(target), -1, -1), inner)
-        return grad_x, grad_filters, grad_bias, None
-
-
-def _row_chunks(x: Tensor) -> list[slice]:
-    """Slices of the rows of x (T, B, C) that are computed at once."""
-    n = ROWS if x.device.type == "cpu" else max(1, x.shape[1])
-    return [slice(i, i + n) for i in range(0, x.shape[1], n)]
+def _groups(tiles: Tensor, x: Tensor) -> list[slice]:
+    """Slices of the tiles of x (T, B, C) that are computed at once."""
+    n = len(tiles)
+    if x.device.type == "cpu":
+        n = torch.get_num_threads() * ROWS // max(1, x.shape[1])
+    n = max(1, n)
+    return [slice(i, i + n) for i in range(0, len(tiles), n)]
 
 
 def _transform(matrix: Tensor, tiles: Tensor) -> Tensor:

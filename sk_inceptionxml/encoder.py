@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sk_inceptionxml.blocks import STRIDE, block_taps, blocks, circular_blocks, project, wrap
-from sk_inceptionxml.convolution import convolve, filters, n_inputs
+from sk_inceptionxml.blocks import STRIDE, block_taps, blocks, circular_blocks, project, with_bias
+from sk_inceptionxml.convolution import Convolution, Filters
 from sk_inceptionxml.folding import FoldedConvolutions
 
 SECOND_KERNEL = 16
@@ -136,18 +136,21 @@ class EmbeddingEnhancement(nn.Module):
         self.gamma_words = nn.Parameter(torch.zeros(()))
         self.gamma_dims = nn.Parameter(torch.zeros(()))
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, S, E) -> (B, S, S)
+    def values(self, x: Tensor) -> Tensor:  # (..., E) -> (..., E)
+        """Words times ``gamma W`` of the attention along the dimensions: the same in every text."""
+        return torch.matmul(x, (self.gamma_dims * self.dims()).t())
+
+    def forward(self, x: Tensor, values: Tensor) -> Tensor:  # (B, S, E) -> (B, S, S)
         """The matrix of every text that, multiplied by its words, enhances them.
 
         Both attentions act on the words from the left, so that they are one matrix of the size of
         the text, and no product with the wide words is needed but theirs with each other.
         """
         s = x.shape[1]
-        y = torch.matmul(x, (self.gamma_dims * self.dims()).t())
         w = self.gamma_words * self.words()[:s, :s]
         xt = x.transpose(1, 2)
         first = torch.matmul(x @ xt, w) + torch.eye(s, dtype=x.dtype, device=x.device)
-        return torch.baddbmm(first, first @ (y @ xt), first)
+        return torch.baddbmm(first, first @ (values @ xt), first)
 
 
 class BranchConvolution(nn.Module):
@@ -171,8 +174,15 @@ class BranchConvolution(nn.Module):
         self.first = -max(lefts)  # position of the first tap for output 0
         self.offsets = [max(lefts) - left for left in lefts]
         ends = [o + k for o, k in zip(self.offsets, self.kernel_sizes, strict=True)]
-        self.n_blocks = -(-max(ends) // STRIDE)
-        self.n_inputs = n_inputs(self.n_blocks, self.out_length)
+        self.n_blocks = n_blocks = -(-max(ends) // STRIDE)
+        # branches that reach the first or the last block
+        long = [
+            i
+            for i, (start, end) in enumerate(zip(self.offsets, ends, strict=True))
+            if start < STRIDE or end > STRIDE * (n_blocks - 1)
+        ]
+        columns = slice(n_filters * long[0], n_filters * (long[-1] + 1))
+        self.convolve = Convolution(n_blocks, self.out_length, columns)
         self.weights = nn.ParameterList(
             nn.init.xavier_uniform_(torch.empty(n_filters, n_filters, k), generator=generator)
             for k in self.kernel_sizes
@@ -180,20 +190,17 @@ class BranchConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_filters * len(self.kernel_sizes)))
 
     def forward(self, x: Tensor) -> Tensor:  # (n_inputs, B, 4 F) -> (E // 4, B, branches * F)
-        return self.convolve(x, self.block_filters(list(self.weights)), self.bias)
+        filters = self.convolve.filters(self.block_taps(list(self.weights)))
+        return self.convolve(x, filters, self.bias)
 
-    def block_filters(self, weights: Sequence[Tensor]) -> Tensor:
-        """Filters over blocks from one weight a branch, of the shapes of ``self.weights``."""
+    def block_taps(self, weights: Sequence[Tensor]) -> Tensor:
+        """Taps over blocks from one weight a branch, of the shapes of ``self.weights``."""
         width = STRIDE * self.n_blocks
         placed = [
             F.pad(w, (offset, width - offset - w.shape[2]))
             for w, offset in zip(weights, self.offsets, strict=True)
         ]
-        return filters(block_taps(torch.cat(placed)), self.out_length)
-
-    def convolve(self, x: Tensor, block_filters: Tensor, bias: Tensor) -> Tensor:
-        """The convolution with other filters."""
-        return convolve(x, block_filters, bias, self.n_blocks, self.out_length)
+        return block_taps(torch.cat(placed))
 
 
 class SecondConvolution(nn.Module):
@@ -206,7 +213,7 @@ class SecondConvolution(nn.Module):
         self.kernel = min(SECOND_KERNEL, length)
         self.out_length = (length - self.kernel) // STRIDE + 1
         self.n_blocks = -(-self.kernel // STRIDE)
-        self.n_inputs = n_inputs(self.n_blocks, self.out_length)
+        self.convolve = Convolution(self.n_blocks, self.out_length)
         self.weight = nn.Parameter(
             nn.init.xavier_uniform_(torch.empty(n_out, n_in, self.kernel), generator=generator)
         )
@@ -215,14 +222,10 @@ class SecondConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (n_inputs, B, 4 C) -> (out_length, B, F)
         return self.convolve(x, self.block_filters(self.weight), self.bias)
 
-    def block_filters(self, weight: Tensor) -> Tensor:
+    def block_filters(self, weight: Tensor) -> Filters | Tensor:
         """Filters over blocks from a weight of the shape of ``self.weight``."""
         padded = F.pad(weight, (0, STRIDE * self.n_blocks - self.kernel))
-        return filters(block_taps(padded), self.out_length)
-
-    def convolve(self, x: Tensor, block_filters: Tensor, bias: Tensor) -> Tensor:
-        """The convolution with other filters."""
-        return convolve(x, block_filters, bias, self.n_blocks, self.out_length)
+        return self.convolve.filters(block_taps(padded))
 
 
 class ChannelNorm(nn.Module):
@@ -298,14 +301,17 @@ class InceptionEncoder(nn.Module):
             bound = 1.0 / math.sqrt(embedding_dim)
             nn.init.uniform_(self.skip.weight, -bound, bound, generator=generator)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, values: Tensor | None = None
+    ) -> Tensor:
         """Features (B, n_features) of embedded words (B, S, E) with zero rows where padded.
 
-        ``lengths`` (B,), the number of words, is used by the embedding skip alone.
+        ``lengths`` (B,), the number of words, is used by the embedding skip alone. ``values``
+        (B, S, E) are ``enhance.values(x)`` where they are known, in evaluation.
         """
         s = x.shape[1]
         x = self.embed_dropout(x)
-        mix = self.enhance(x)
+        mix = self.enhance(x, self.enhance.values(x) if values is None else values)
         feature = self._convolve(x, mix) if self.training else self._folded()(x, mix)
         if self.skip is not None:
             n = x.new_full((len(x),), s) if lengths is None else lengths.to(x.dtype)
@@ -330,10 +336,12 @@ class InceptionEncoder(nn.Module):
 
     def _convolve(self, x: Tensor, mix: Tensor) -> Tensor:
         branches = self.branches
-        rolled = wrap(x, branches.first, x.shape[2], dim=2)
-        h = project(rolled, mix, self.project, self.project_bias)  # (B, E, F)
+        h = with_bias(x, branches.first, x.shape[2])
+        h = project(h, mix, self.project, self.project_bias)  # (B, E, F)
         h = self.project_dropout(self.project_norm(F.gelu(h)))
-        h = F.gelu(branches(circular_blocks(h, branches.n_inputs)))  # (E // 4, B, channels)
+        h = F.gelu(
+            branches(circular_blocks(h, branches.convolve.n_inputs))
+        )  # (E // 4, B, channels)
         h = self.branch_dropout(self.branch_norm(h))
-        h = F.gelu(self.second(blocks(h, self.second.n_inputs)))  # (T, B, F)
+        h = F.gelu(self.second(blocks(h, self.second.convolve.n_inputs)))  # (T, B, F)
         return self.second_norm(h).permute(1, 2, 0).reshape(len(x), -1)

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sk_inceptionxml.blocks import STRIDE, blocks, project, wrap
-from sk_inceptionxml.convolution import ROWS
+from sk_inceptionxml.blocks import STRIDE, blocks, circular_blocks, project, with_bias
+
+ROWS = 128  # texts at once, so that what belongs to them stays in the cache
 
 gelu_ = torch.ops.aten.gelu_  # in place: a fresh buffer would push others out of the cache
 
@@ -45,7 +46,11 @@ class FoldedConvolutions:
         self.project_bias = encoder.project_bias.clone()
         affine = scale_and_shift(encoder.project_norm.norm)
         folded = [fold(w, *affine) for w in self.branches.weights]
-        self.branch_filters = self.branches.block_filters([weight for weight, _ in folded])
+        # the second convolution leaves out what its last window does not reach
+        needed = (self.second.out_length - 1) * STRIDE + self.second.kernel
+        self.convolve = self.branches.convolve._replace(length=needed)
+        taps = self.branches.block_taps([weight for weight, _ in folded])
+        self.branch_filters = self.convolve.filters(taps)
         self.branch_bias = self.branches.bias + torch.cat([bias for _, bias in folded])
         affine = scale_and_shift(encoder.branch_norm.norm)
         weight, bias = fold(self.second.weight, *affine)
@@ -59,12 +64,11 @@ class FoldedConvolutions:
         return torch.cat([self._features(*pair) for pair in pairs])
 
     def _features(self, x: Tensor, mix: Tensor) -> Tensor:
-        n = self.branches.n_inputs
-        wrapped = wrap(x, self.branches.first, n * STRIDE, dim=2)
-        h = project(wrapped, mix, self.project, self.project_bias)
-        h = gelu_(h.view(len(x), n, -1).transpose(0, 1).contiguous())
-        h = gelu_(self.branches.convolve(h, self.branch_filters, self.branch_bias))
-        h = blocks(h, self.second.n_inputs)
+        h = with_bias(x, self.branches.first, x.shape[2])
+        h = gelu_(project(h, mix, self.project, self.project_bias))
+        h = circular_blocks(h, self.convolve.n_inputs)
+        h = gelu_(self.convolve(h, self.branch_filters, self.branch_bias))
+        h = blocks(h, self.second.convolve.n_inputs)
         h = gelu_(self.second.convolve(h, self.second_filters, self.second_bias))
         h = torch.addcmul(self.shift, h, self.scale)
         return h.permute(1, 2, 0).reshape(len(x), -1)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sk_inceptionxml.blocks import STRIDE, block_taps, blocks, circular_blocks, project, wrap
+from sk_inceptionxml.blocks import (
+    STRIDE,
+    block_taps,
+    blocks,
+    circular_blocks,
+    project,
+    with_bias,
+    wrap,
+)
 
 
 @pytest.mark.parametrize(("first", "length"), [(0, 7), (0, 3), (-2, 7), (5, 9), (-6, 23), (3, 2)])
@@ -49,8 +57,16 @@ def test_a_product_with_block_taps_is_a_strided_convolution():
     torch.testing.assert_close(out.permute(1, 2, 0), expected)
 
 
+def test_words_with_bias_are_wrapped_words_above_ones():
+    x = torch.randn(2, 3, 7).double()
+    expected = torch.cat([wrap(x, -2, 10, dim=2), torch.ones(2, 1, 10).double()], dim=1)
+    assert torch.equal(with_bias(x, -2, 10), expected)
+    with torch.inference_mode():
+        assert torch.equal(with_bias(x, -2, 10), expected)
+
+
 def test_projection_enhances_and_adds_the_bias():
     x, mix = torch.randn(2, 3, 7).double(), torch.randn(2, 3, 3).double()
     weight, bias = torch.randn(4, 5).double(), torch.randn(4).double()
     expected = (mix @ x).transpose(1, 2) @ weight[:, :3].t() + bias
-    torch.testing.assert_close(project(x, mix, weight, bias), expected)
+    torch.testing.assert_close(project(with_bias(x, 0, 7), mix, weight, bias), expected)

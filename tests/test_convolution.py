@@ -6,23 +6,35 @@ import pytest
 import torch
 
 from sk_inceptionxml import convolution
+from sk_inceptionxml.convolution import Convolution, Filters
 
-SIZES = [(1, 5), (2, 7), (2, 30), (3, 11), (4, 1), (4, 5), (4, 15), (4, 17), (5, 12), (6, 20)]
+SIZES = [
+    (1, 5),
+    (2, 7),
+    (2, 30),
+    (3, 11),
+    (4, 1),
+    (4, 5),
+    (4, 15),
+    (4, 17),
+    (4, 24),
+    (5, 12),
+    (6, 20),
+]
 
 
 def make_problem(n_taps, length, dtype, rows=5, n_in=6, n_out=3):
     g = torch.Generator().manual_seed(n_taps * 100 + length)
-    x = torch.randn(
-        convolution.n_inputs(n_taps, length), rows, n_in, generator=g, dtype=dtype
-    ).requires_grad_()
+    n_inputs = Convolution(n_taps, length).n_inputs
+    x = torch.randn(n_inputs, rows, n_in, generator=g, dtype=dtype).requires_grad_()
     weight = torch.randn(n_taps, n_in, n_out, generator=g, dtype=dtype).requires_grad_()
     bias = torch.randn(n_out, generator=g, dtype=dtype).requires_grad_()
     return x, weight, bias
 
 
-def minimal(x, weight, bias, length):
-    filters = convolution.filters(weight, length)
-    return convolution.convolve(x, filters, bias, len(weight), length)
+def minimal(x, weight, bias, length, ends=slice(None)):
+    convolve = Convolution(len(weight), length, ends)
+    return convolve(x, convolve.filters(weight), bias)
 
 
 def direct(x, weight, bias, length):
@@ -36,9 +48,13 @@ def relative(a, b):
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize(("n_taps", "length"), SIZES)
 def test_equals_the_direct_convolution(n_taps, length, dtype, bound, monkeypatch):
-    monkeypatch.setattr(convolution, "ROWS", 2)  # several chunks, the last one smaller
+    monkeypatch.setattr(convolution, "ROWS", 10)  # groups of two tiles, the last one smaller
     problem = make_problem(n_taps, length, dtype)
-    out, expected = minimal(*problem, length), direct(*problem, length)
+    x, weight, bias = problem
+    mask = torch.ones(weight.shape, dtype=dtype)
+    mask[[0, -1], :, 2:] = 0.0  # a filter without ends
+    out = minimal(x, weight * mask, bias, length, slice(2))
+    expected = direct(x, weight * mask, bias, length)
     assert out.shape == (length, 5, 3)
     assert relative(out, expected) < bound
     direction = torch.randn(expected.shape, dtype=dtype, generator=torch.Generator().manual_seed(1))
@@ -51,12 +67,13 @@ def test_equals_the_direct_convolution(n_taps, length, dtype, bound, monkeypatch
 
 def test_takes_fewer_products_where_it_is_used():
     for n_taps, length in SIZES:
-        filters = convolution.filters(torch.ones(n_taps, 1, 1), length)
-        tiles = -(-length // convolution.n_outputs(n_taps)) if len(filters) != n_taps else length
-        assert len(filters) * tiles <= n_taps * length
-    assert convolution.pays(4, 75)
-    assert convolution.pays(4, 15)
-    assert not convolution.pays(1, 75)
+        convolve = Convolution(n_taps, length)
+        minimal = isinstance(convolve.filters(torch.ones(n_taps, 1, 1)), Filters)
+        assert minimal == (convolve.n_points > 0)
+        if minimal:
+            assert convolve.n_points * -(-length // convolve.step) <= n_taps * length
+    assert [Convolution(4, n).n_points for n in (75, 72, 15)] == [8, 9, 8]
+    assert Convolution(1, 75).n_points == 0
 
 
 def test_without_gradients_the_result_is_the_same_and_can_be_used_in_training_later():
