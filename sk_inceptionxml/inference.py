@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import scipy.sparse as sp
 import torch
 
 from sk_inceptionxml.after_fork import fork_safe
+from sk_inceptionxml.allocator import reused_buffers
 from sk_inceptionxml.batches import prediction_batches
 from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network import InceptionXMLNetwork
-from sk_inceptionxml.vectorize import Tokens
+from sk_inceptionxml.parallel import side_by_side, torch_threads
+from sk_inceptionxml.vectorize import PADDING, Tokens
 
 BATCH = 512
+MANY = 4 * BATCH  # rows from which every thread gets batches of its own
+DISTINCT = 32768  # words whose products are held at once
 CLUSTER_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -42,22 +48,52 @@ def network_topk(
     log_odds : ndarray of shape (n, k), float32
     """
     device = network.embedding.weight.device
+    many = len(tokens) >= MANY
     n_labels = len(network.head.weight)
     n_first = n_labels if n_first is None else n_first
     width = min(k, n_first) + min(k, n_labels - n_first)
     labels = np.full((len(tokens), width), -1, dtype=np.int64)
     log_odds = np.full((len(tokens), width), -np.inf, dtype=np.float32)
-    # the folded filters are not those of mixed precision
-    full = torch.autocast(device.type, enabled=False)
-    with torch.inference_mode(), fork_safe(), full:
-        for rows, X in prediction_batches(tokens, max_len, BATCH):
-            weights = X.get("weights")
-            score, label = network.topk(
-                X["ids"].to(device), None if weights is None else weights.to(device), k, n_first
-            )
-            labels[rows, : label.shape[1]] = label.cpu().numpy()
-            log_odds[rows, : label.shape[1]] = score.float().cpu().numpy()
+    words: torch.Tensor | None = None
+
+    @torch.inference_mode()
+    def rank(batch: tuple[np.ndarray, dict[str, torch.Tensor]]) -> None:
+        rows, X = batch
+        inputs = X["ids"].to(device), X["weights"].to(device) if "weights" in X else None
+        # the folded filters are not those of mixed precision
+        with torch.autocast(device.type, enabled=False):
+            score, label = network.topk(*inputs, k, n_first, words)
+        labels[rows, : label.shape[1]] = label.cpu().numpy()
+        log_odds[rows, : label.shape[1]] = score.float().cpu().numpy()
+
+    torch_threads()  # the caller's, from now on
+    with fork_safe(), reused_buffers() if many else nullcontext():
+        if many:
+            tokens, words = distinct_words(network, tokens.truncate(max_len))
+        batches = prediction_batches(tokens, max_len, BATCH)
+        if many and device.type == "cpu":
+            side_by_side(rank, batches)
+        else:
+            for batch in batches:
+                rank(batch)
     return labels, log_odds
+
+
+@torch.inference_mode()
+def distinct_words(
+    network: InceptionXMLNetwork, tokens: Tokens
+) -> tuple[Tokens, torch.Tensor | None]:
+    """Rows of ``network.words`` in place of the ids, and these; as it is where words abound."""
+    found = np.zeros(len(network.embedding.weight), dtype=bool)
+    found[PADDING] = found[tokens.ids] = True
+    distinct = np.flatnonzero(found)
+    if len(distinct) > DISTINCT:
+        return tokens, None
+    place = np.cumsum(found, dtype=np.int32) - 1
+    device = network.embedding.weight.device
+    with torch.autocast(device.type, enabled=False):
+        words = network.words(torch.from_numpy(distinct).to(device))
+    return Tokens(place[tokens.ids], tokens.offsets, tokens.weights), words
 
 
 def choose_cluster_weight(

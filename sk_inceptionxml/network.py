@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sk_inceptionxml.encoder import Dropout, InceptionEncoder, SpectralWeight
@@ -34,21 +35,45 @@ class InceptionXMLNetwork(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Features (B, n_features) of padded token ids (B, S) and their weights (B, S)."""
-        x = self.embedding(ids)
+    def forward(
+        self, ids: Tensor, weights: Tensor | None = None, words: Tensor | None = None
+    ) -> Tensor:
+        """Features (B, n_features) of padded token ids (B, S) and their weights (B, S).
+
+        With ``words``, of ``self.words``, the ids are its rows; the first is the padding.
+        """
+        x = self.embedding(ids) if words is None else F.embedding(ids, words)
         if weights is not None:
             x = x * weights.unsqueeze(-1)
-        return self.encoder(x, (ids != PADDING).sum(1))
+        n_words = (ids != PADDING).sum(1)
+        if words is None:
+            return self.encoder(x, n_words)
+        x, values = x.chunk(2, dim=2)
+        return self.encoder(x, n_words, values)
+
+    def words(self, ids: Tensor) -> Tensor:
+        """Vectors (n, E) of tokens and what the encoder multiplies them with, side by side.
+
+        In evaluation both are the same in every text, so that a word which many texts have is
+        multiplied once.
+        """
+        x = self.embedding(ids)
+        return torch.cat([x, self.encoder.enhance.values(x)], dim=1)
 
     def topk(
-        self, ids: Tensor, weights: Tensor | None, k: int, n_first: int | None = None
+        self,
+        ids: Tensor,
+        weights: Tensor | None,
+        k: int,
+        n_first: int | None = None,
+        words: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Scores and labels (B, k) of a batch, best first.
 
-        With ``n_first``, the best k of the first labels, then the best k of the others.
+        With ``n_first``, the best k of the first labels, then the best k of the others. ``words``
+        as in ``forward``.
         """
-        h = self(ids, weights)
+        h = self(ids, weights, words)
         if n_first is None or n_first == len(self.head.weight):
             return self.head.topk(h, k)
         return self.head.grouped_topk(h, k, n_first)

@@ -1,0 +1,85 @@
+"""Pieces of work side by side, each with one thread of torch.
+
+The operations of a batch of short texts are too small to be shared among threads one by one; a
+thread a batch keeps every processor busy, and the result does not depend on their number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock
+from typing import TypeVar
+
+import torch
+
+Piece = TypeVar("Piece")
+
+_lock = Lock()  # held while torch's number of threads is not the caller's
+
+
+def side_by_side(function: Callable[[Piece], object], pieces: Iterable[Piece]) -> None:
+    """Call a function with every piece, as many at once as torch has threads.
+
+    Parameters
+    ----------
+    function : callable
+        Its result is dropped. Thread-local settings of the caller, as inference mode, do not
+        hold in it.
+    pieces : iterable
+        All are taken before the first call returns.
+
+    Raises
+    ------
+    Exception
+        The first that a call raises.
+    """
+    n_threads = torch_threads()
+    if n_threads == 1:
+        for piece in pieces:
+            function(piece)
+        return
+    # the threads end with the call: GNU OpenMP would count them, and let those of others sleep
+    with ThreadPoolExecutor(n_threads) as pool:
+        _one_torch_thread_each(pool, n_threads)
+        for _ in pool.map(function, pieces):
+            pass
+
+
+def torch_threads() -> int:
+    """Torch's number of threads in this thread.
+
+    A thread takes over the number that was set last when it first asks, which must not be one
+    that is meant for others.
+    """
+    with _lock:
+        return torch.get_num_threads()
+
+
+def _one_torch_thread_each(pool: ThreadPoolExecutor, n_threads: int) -> None:
+    started = Barrier(n_threads)
+
+    def start(_: int) -> None:
+        started.wait()  # until every thread has a call of its own
+        torch.get_num_threads()  # a thread that never asked takes over the others' number later
+        torch.set_num_threads(1)
+
+    with _lock:
+        try:
+            for _ in pool.map(start, range(n_threads)):
+                pass
+        except BaseException:
+            started.abort()  # a thread that could not start keeps no other waiting
+            raise
+        finally:
+            torch.set_num_threads(n_threads)  # for threads that start from now on
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
