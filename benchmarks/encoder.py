@@ -2,9 +2,12 @@
 
     python benchmarks/encoder.py [--mean-length 6] [--batch-size 256] [--threads 2]
 
-The literal formulation computes on all 32 slots, multiplies the attentions in the order of the
-paper and convolves channel first; it is the oracle of the tests. Lengths are Poisson, batches are
-formed by length as in training. The exactness check is printed first.
+From token ids to features. The literal formulation computes on all 32 slots, multiplies the
+attentions in the order of the paper and convolves channel first; it is the oracle of the tests.
+Texts are those of ``make_short_text``, whose words repeat as they do in real titles, in batches of
+similar length; inference is that of ``predict_topk`` up to the head. With several threads the
+literal formulation infers both ways, batch by batch and as many batches at once as there are
+threads, and the faster one counts. The exactness check is printed first.
 """
 
 from __future__ import annotations
@@ -13,55 +16,105 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from literal_encoder import literal_forward
 
 from sk_inceptionxml.allocator import reused_buffers
+from sk_inceptionxml.batches import prediction_batches
+from sk_inceptionxml.datasets import make_short_text
 from sk_inceptionxml.encoder import InceptionEncoder
+from sk_inceptionxml.inference import distinct_words
+from sk_inceptionxml.network import InceptionXMLNetwork
+from sk_inceptionxml.parallel import side_by_side
+from sk_inceptionxml.vectorize import Tokens, TokenVectorizer
 
 MAX_LEN, DIM = 32, 300
 
 
-def make_batches(mean_length: float, batch_size: int, n_batches: int) -> list[torch.Tensor]:
-    """Embedded batches of texts sorted by length, padded to the longest of the batch."""
-    rng = np.random.default_rng(0)
-    lengths = np.clip(rng.poisson(mean_length, n_batches * batch_size), 1, MAX_LEN)
-    lengths = np.sort(lengths).reshape(n_batches, batch_size)
-    g = torch.Generator().manual_seed(0)
-    batches = []
-    for row in lengths:
-        x = torch.randn(batch_size, row.max(), DIM, generator=g) * 0.15
-        batches.append(x * (torch.arange(row.max()) < torch.from_numpy(row)[:, None])[..., None])
-    return batches
+def make_problem(n_rows: int, mean_length: float) -> tuple[InceptionXMLNetwork, Tokens]:
+    """A network whose attentions are at work, and texts for it."""
+    texts = make_short_text(n_rows, 4000, mean_length=mean_length, random_state=0).data
+    vectorizer = TokenVectorizer().fit(texts)
+    generator = torch.Generator().manual_seed(0)
+    encoder = InceptionEncoder(MAX_LEN, DIM, generator=generator)
+    with torch.no_grad():
+        encoder.enhance.gamma_words.fill_(0.05)
+        encoder.enhance.gamma_dims.fill_(0.05)
+    table = torch.randn(vectorizer.n_tokens_, DIM, generator=generator) * 0.15
+    table[0] = 0.0
+    network = InceptionXMLNetwork(table, encoder, torch.nn.Identity())  # no head: features only
+    return network, vectorizer.transform(texts)
 
 
-def check_exactness(encoder: InceptionEncoder, x: torch.Tensor) -> float:
+class Formulation:
+    """One way of computing the features, for ids (B, S)."""
+
+    def __init__(self, network: InceptionXMLNetwork, literal: bool) -> None:
+        self.network, self.literal = network, literal
+
+    def features(self, ids: torch.Tensor, words: torch.Tensor | None = None) -> torch.Tensor:
+        """Features (B, n_features)."""
+        if self.literal:
+            return literal_forward(self.network.encoder, self.network.embedding(ids))
+        return self.network(ids, None, words)
+
+    def train(self, tokens: Tokens, batch_size: int) -> float:
+        """Seconds of one pass over the rows with the backward pass, one batch after the other."""
+        self.network.train()
+        start = time.perf_counter()
+        for _, X in prediction_batches(tokens, MAX_LEN, batch_size):
+            out = self.features(X["ids"])
+            out.backward(torch.full_like(out, 1e-3))
+            self.network.zero_grad(set_to_none=True)
+        return time.perf_counter() - start
+
+    def infer(self, tokens: Tokens, batch_size: int, together: bool) -> float:
+        """Seconds of one pass over the rows without it, several batches together or not."""
+        self.network.eval()
+        start = time.perf_counter()
+        words = None
+        if not self.literal:
+            tokens, words = distinct_words(self.network, tokens)
+        batches = prediction_batches(tokens, MAX_LEN, batch_size)
+
+        @torch.inference_mode()
+        def forward(batch: tuple) -> None:
+            self.features(batch[1]["ids"], words)
+
+        if together:
+            side_by_side(forward, batches)
+        else:
+            for batch in batches:
+                forward(batch)
+        return time.perf_counter() - start
+
+
+def check_exactness(network: InceptionXMLNetwork, tokens: Tokens) -> float:
     """Largest difference of the two outputs relative to the largest output."""
-    encoder.eval()
+    network.eval()
+    few = tokens.take(slice(0, 256))
+    renamed, words = distinct_words(network, few)
+    (_, ids), (_, places) = (next(prediction_batches(t, MAX_LEN, 256)) for t in (few, renamed))
     with torch.inference_mode():
-        fast, literal = encoder(x), literal_forward(encoder, x)
+        fast = network(places["ids"], None, words)
+        literal = literal_forward(network.encoder, network.embedding(ids["ids"]))
     return float((fast - literal).abs().max() / literal.abs().max())
 
 
-def seconds(forward, encoder, batches, training: bool) -> float:
-    """Seconds of one pass over the batches, with the backward pass in training."""
-    encoder.train(training)
-    start = time.perf_counter()
-    for x in batches:
-        if training:
-            out = forward(x.requires_grad_(True))
-            out.backward(torch.full_like(out, 1e-3))
-            encoder.zero_grad(set_to_none=True)
-            x.grad = None
-        else:
-            with torch.inference_mode():
-                forward(x)
-    return time.perf_counter() - start
+def measure(name: str, n: int, repeats: int, *ways: Callable[[], float]) -> None:
+    """Print a row of the table; the first way is ours, the fastest of the others the literal."""
+    runs = [[way() for way in ways] for _ in range(repeats + 1)][1:]  # the first warms up
+    ours = [run[0] for run in runs]
+    literal = min(zip(*(run[1:] for run in runs), strict=True), key=statistics.median)
+    ratio = statistics.median(x / y for x, y in zip(literal, ours, strict=True))
+    x, y = statistics.median(literal), statistics.median(ours)
+    print(f"| {name} | {n / x:.0f} | {n / y:.0f} | {ratio:.2f} |", flush=True)
 
 
 def main() -> None:
@@ -69,31 +122,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mean-length", type=float, default=6.0)
     parser.add_argument("--batch-size", type=int, default=256)
-    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--rows", type=int, default=8192)
+    parser.add_argument("--training-rows", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
-    encoder = InceptionEncoder(MAX_LEN, DIM, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        encoder.enhance.gamma_words.fill_(0.05)
-        encoder.enhance.gamma_dims.fill_(0.05)
-    batches = make_batches(a.mean_length, a.batch_size, a.batches)
-    print(f"largest relative difference of outputs: {check_exactness(encoder, batches[0]):.1e}")
+    network, tokens = make_problem(a.rows, a.mean_length)
+    ours, literal = Formulation(network, False), Formulation(network, True)
+    print(f"largest relative difference of outputs: {check_exactness(network, tokens):.1e}")
     print("| | literal rows/s | ours rows/s | ratio (median of pairs) |\n|---|---|---|---|")
-    n = a.batches * a.batch_size
     with reused_buffers():
-        for training in (True, False):
-            pairs = []
-            for i in range(a.repeats + 1):
-                ours = seconds(encoder, encoder, batches, training)
-                literal = seconds(lambda x: literal_forward(encoder, x), encoder, batches, training)
-                if i:  # the first pair warms up
-                    pairs.append((literal, ours))
-            name = "training" if training else "inference"
-            ratio = statistics.median(x / y for x, y in pairs)
-            x, y = (statistics.median(column) for column in zip(*pairs, strict=True))
-            print(f"| {name} | {n / x:.0f} | {n / y:.0f} | {ratio:.2f} |")
+        some = tokens.take(slice(0, a.training_rows))
+        ways = (partial(w.train, some, a.batch_size) for w in (ours, literal))
+        measure("training", len(some), a.repeats, *ways)
+        kinds = [(ours, True), (literal, False), (literal, True)]
+        ways = (partial(w.infer, tokens, a.batch_size, together) for w, together in kinds)
+        measure("inference", len(tokens), a.repeats, *ways)
 
 
 if __name__ == "__main__":
