@@ -1,10 +1,10 @@
-"""Convolution along the first axis by minimal filtering: 8 products of matrices for 5 outputs,
-or 9 for 6.
+"""Convolution along the first axis by minimal filtering: 8 products for 5 outputs, or 9 for 6.
 
-The direct way takes one product an output and a tap: 20 for the 5 outputs of a filter of 4 taps.
-Toom and Cook read the taps and the inputs as polynomials, multiply their values at 8 points and
-interpolate (Winograd, 1980; Lavin and Gray, 2016). The function is the same; in float32 the result
-differs from the direct one by some 2e-6 of the largest output.
+A product is one of matrices, of inputs and taps; the direct way takes one an output and a tap, 20
+for the 5 outputs of a filter of 4 taps. Toom and Cook read the taps and the inputs as polynomials,
+multiply their values at 8 or 9 points and interpolate (Winograd, 1980; Lavin and Gray, 2016). The
+function is the same; in float32 the result differs from the direct one by some 2e-6 of the largest
+output.
 """
 
 from __future__ import annotations
@@ -157,27 +157,21 @@ class _MinimalFiltering(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         x, inner, outer = ctx.saved_tensors
-        n_points, n_taps, step, ends = (
-            ctx.plan.n_points,
-            ctx.plan.n_taps,
-            ctx.plan.step,
-            ctx.plan.ends,
-        )
+        plan = ctx.plan
+        n_points, n_taps, step = plan.n_points, plan.n_taps, plan.step
         scheme = _scheme(n_points, n_taps, x.dtype, x.device)
         grad = grad.contiguous()
         grad_x, grad_bias = torch.empty_like(x), x.new_zeros(inner.shape[2])
         grad_inner, grad_outer = torch.zeros_like(inner), torch.zeros_like(outer)
         grads, inputs = _tiles(grad, step, step), _tiles(x, step, n_points)
-        own, shared = (
-            _tiles(grad_x[: len(grad)], step, step),
-            _tiles(grad_x, step, n_taps - 1, step),
-        )
+        own = _tiles(grad_x[: len(grad)], step, step)
+        shared = _tiles(grad_x, step, n_taps - 1, first=step)
         grad_x[len(grad) :] = 0.0  # the last tile shares these inputs with none
         own_matrix, shared_matrix = scheme.inputs.t().split([step, n_taps - 1])
         for some in reversed(_groups(inputs, x)):  # a tile writes its own before others add to it
             above = _transform(scheme.output.t(), grads[some]).view(n_points, -1, grad.shape[2])
             grad_bias += above[0].sum(0)
-            at_ends = above[-2:, :, ends]
+            at_ends = above[-2:, :, plan.ends]
             below = _transform(scheme.inputs, inputs[some]).view(n_points, -1, x.shape[2])
             grad_inner.baddbmm_(below[:-2].transpose(1, 2), above[:-2])
             grad_outer.baddbmm_(below[-2:].transpose(1, 2), at_ends)
