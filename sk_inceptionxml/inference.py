@@ -17,7 +17,7 @@ from sk_inceptionxml.parallel import side_by_side, torch_threads
 from sk_inceptionxml.vectorize import PADDING, Tokens
 
 BATCH = 512
-MANY = 4 * BATCH  # rows from which every thread gets batches of its own
+MANY, SHARE = 512, 256  # rows from which processors share the work, and rows of a batch then
 DISTINCT = 32768  # words whose products are held at once
 CLUSTER_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -70,11 +70,10 @@ def network_topk(
     with fork_safe(), reused_buffers() if many else nullcontext():
         if many:
             tokens, words = distinct_words(network, tokens.truncate(max_len))
-        batches = prediction_batches(tokens, max_len, BATCH)
         if many and device.type == "cpu":
-            side_by_side(rank, batches)
+            side_by_side(rank, prediction_batches(tokens, max_len, SHARE))
         else:
-            for batch in batches:
+            for batch in prediction_batches(tokens, max_len, BATCH):
                 rank(batch)
     return labels, log_odds
 

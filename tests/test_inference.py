@@ -52,7 +52,7 @@ def test_many_rows_are_ranked_as_few_are(fitted, monkeypatch, kind, distinct):
         tokens = Tokens(tokens.ids, tokens.offsets, weights)
     network = fitted.net_.module_
     labels, log_odds = inference.network_topk(network, tokens, 4, 7)
-    for name, value in {"BATCH": 32, "MANY": 64, "DISTINCT": distinct}.items():
+    for name, value in {"SHARE": 32, "MANY": 64, "DISTINCT": distinct}.items():
         monkeypatch.setattr(inference, name, value)
     again, log_odds_again = inference.network_topk(network, tokens, 4, 7)
     np.testing.assert_allclose(log_odds, log_odds_again, atol=1e-4)
@@ -60,7 +60,7 @@ def test_many_rows_are_ranked_as_few_are(fitted, monkeypatch, kind, distinct):
 
 
 def test_many_rows_are_ranked_the_same_whatever_the_number_of_threads(fitted, monkeypatch):
-    monkeypatch.setattr(inference, "BATCH", 32)
+    monkeypatch.setattr(inference, "SHARE", 32)
     monkeypatch.setattr(inference, "MANY", 64)
     tokens, before = fitted.vectorizer_.transform(DATA.data), torch.get_num_threads()
     found = []
