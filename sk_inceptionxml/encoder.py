@@ -339,9 +339,8 @@ class InceptionEncoder(nn.Module):
         h = with_bias(x, branches.first, x.shape[2])
         h = project(h, mix, self.project, self.project_bias)  # (B, E, F)
         h = self.project_dropout(self.project_norm(F.gelu(h)))
-        h = F.gelu(
-            branches(circular_blocks(h, branches.convolve.n_inputs))
-        )  # (E // 4, B, channels)
+        h = circular_blocks(h, branches.convolve.n_inputs)
+        h = F.gelu(branches(h))  # (E // 4, B, channels)
         h = self.branch_dropout(self.branch_norm(h))
         h = F.gelu(self.second(blocks(h, self.second.convolve.n_inputs)))  # (T, B, F)
         return self.second_norm(h).permute(1, 2, 0).reshape(len(x), -1)
