@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,14 +15,19 @@ _HELD = 1 << 30
 # every larger buffer of a later prediction mapped and faulted in anew
 _MMAP_LATER, _TRIM_LATER = 32 << 20, 64 << 20
 
+_here = threading.local()
+
 
 @contextmanager
 def reused_buffers() -> Iterator[None]:
     """Reuse freed memory within the block and give it back after it.
 
     A third of the CPU time of a step goes into page faults otherwise. Does nothing where the
-    C library is not glibc.
+    C library is not glibc, or within another block of the thread, which goes on.
     """
+    if getattr(_here, "within", False):
+        yield
+        return
     libc = None
     if sys.platform == "linux":
         try:
@@ -30,9 +36,11 @@ def reused_buffers() -> Iterator[None]:
             libc.mallopt(_TRIM_THRESHOLD, _HELD)
         except (OSError, AttributeError):
             libc = None
+    _here.within = True
     try:
         yield
     finally:
+        _here.within = False
         if libc is not None:
             libc.mallopt(_MMAP_THRESHOLD, _MMAP_LATER)
             libc.mallopt(_TRIM_THRESHOLD, _TRIM_LATER)
