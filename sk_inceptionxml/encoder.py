@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sk_inceptionxml.blocks import STRIDE, block_taps, blocks, circular_blocks, project, with_bias
-from sk_inceptionxml.convolution import Convolution, Filters
+from sk_inceptionxml.convolution import Convolution
 from sk_inceptionxml.folding import FoldedConvolutions
 
 SECOND_KERNEL = 16
@@ -174,7 +174,7 @@ class BranchConvolution(nn.Module):
         self.first = -max(lefts)  # position of the first tap for output 0
         self.offsets = [max(lefts) - left for left in lefts]
         ends = [o + k for o, k in zip(self.offsets, self.kernel_sizes, strict=True)]
-        self.n_blocks = n_blocks = -(-max(ends) // STRIDE)
+        n_blocks = -(-max(ends) // STRIDE)
         # branches that reach the first or the last block
         long = [
             i
@@ -195,7 +195,7 @@ class BranchConvolution(nn.Module):
 
     def block_taps(self, weights: Sequence[Tensor]) -> Tensor:
         """Taps over blocks from one weight a branch, of the shapes of ``self.weights``."""
-        width = STRIDE * self.n_blocks
+        width = STRIDE * self.convolve.n_taps
         placed = [
             F.pad(w, (offset, width - offset - w.shape[2]))
             for w, offset in zip(weights, self.offsets, strict=True)
@@ -212,20 +212,19 @@ class SecondConvolution(nn.Module):
         super().__init__()
         self.kernel = min(SECOND_KERNEL, length)
         self.out_length = (length - self.kernel) // STRIDE + 1
-        self.n_blocks = -(-self.kernel // STRIDE)
-        self.convolve = Convolution(self.n_blocks, self.out_length)
+        self.convolve = Convolution(-(-self.kernel // STRIDE), self.out_length)
         self.weight = nn.Parameter(
             nn.init.xavier_uniform_(torch.empty(n_out, n_in, self.kernel), generator=generator)
         )
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, x: Tensor) -> Tensor:  # (n_inputs, B, 4 C) -> (out_length, B, F)
-        return self.convolve(x, self.block_filters(self.weight), self.bias)
+        filters = self.convolve.filters(self.block_taps(self.weight))
+        return self.convolve(x, filters, self.bias)
 
-    def block_filters(self, weight: Tensor) -> Filters | Tensor:
-        """Filters over blocks from a weight of the shape of ``self.weight``."""
-        padded = F.pad(weight, (0, STRIDE * self.n_blocks - self.kernel))
-        return self.convolve.filters(block_taps(padded))
+    def block_taps(self, weight: Tensor) -> Tensor:
+        """Taps over blocks from a weight of the shape of ``self.weight``."""
+        return block_taps(F.pad(weight, (0, STRIDE * self.convolve.n_taps - self.kernel)))
 
 
 class ChannelNorm(nn.Module):

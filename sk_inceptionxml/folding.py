@@ -54,7 +54,7 @@ class FoldedConvolutions:
         self.branch_bias = self.branches.bias + torch.cat([bias for _, bias in folded])
         affine = scale_and_shift(encoder.branch_norm.norm)
         weight, bias = fold(self.second.weight, *affine)
-        self.second_filters = self.second.block_filters(weight)
+        self.second_filters = self.second.convolve.filters(self.second.block_taps(weight))
         self.second_bias = self.second.bias + bias
         self.scale, self.shift = scale_and_shift(encoder.second_norm.norm)
 
