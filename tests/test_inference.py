@@ -64,10 +64,12 @@ def test_many_rows_are_ranked_the_same_whatever_the_number_of_threads(fitted, mo
     monkeypatch.setattr(inference, "MANY", 64)
     tokens, before = fitted.vectorizer_.transform(DATA.data), torch.get_num_threads()
     found = []
-    for n_threads in (1, 2, 5):
-        torch.set_num_threads(n_threads)
-        found.append(inference.network_topk(fitted.net_.module_, tokens, 64, 7))
-    torch.set_num_threads(before)
+    try:
+        for n_threads in (1, 2, 5):
+            torch.set_num_threads(n_threads)
+            found.append(inference.network_topk(fitted.net_.module_, tokens, 64, 7))
+    finally:
+        torch.set_num_threads(before)
     for labels, log_odds in found[1:]:
         np.testing.assert_array_equal(labels, found[0][0])
         np.testing.assert_array_equal(log_odds, found[0][1])
