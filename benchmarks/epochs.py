@@ -11,6 +11,7 @@ import argparse
 import time
 
 import held_out
+from ingredients import network_ranking
 
 from sk_inceptionxml import InceptionXMLClassifier
 
@@ -22,9 +23,7 @@ def compare(split: held_out.Split, max_epochs: int, seed: int) -> None:
     clf.fit(split.texts, split.Y)
     name = f"{max_epochs} epochs, {time.perf_counter() - start:.0f} s"
     held_out.print_row(name, split, clf.predict_topk(split.held_out_texts, k=100)[0])
-    candidates = clf._candidates(clf._rows(split.held_out_texts).tokens, None, 100)
-    network = clf.label_space_.topk_names(candidates.labels[:, :100])
-    held_out.print_row("the network alone", split, network)
+    held_out.print_row("the network alone", split, network_ranking(clf, split.held_out_texts))
 
 
 def main() -> None:
