@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.adam import adam
+
+PLAIN: dict[str, Any] = dict(fused=True, amsgrad=False, weight_decay=0.0, maximize=False)
 
 
 def take_rows(table: Tensor, source: Tensor) -> Tensor:
@@ -98,22 +101,14 @@ class RowAdam(Optimizer):
             state["step"] = 0
             state["exp_avg"] = torch.zeros_like(p)
             state["exp_avg_sq"] = torch.zeros_like(p)
+        tables = [p, state["exp_avg"], state["exp_avg_sq"]]
+        taken = tables if rows is None else [table.index_select(0, rows) for table in tables]
+        weight, first, second = ([part] for part in taken)
+        steps = [torch.tensor(float(state["step"]), device=p.device)]  # done before this one
+        beta1, beta2 = group["betas"]
+        options = PLAIN | {"beta1": beta1, "beta2": beta2, "lr": group["lr"], "eps": group["eps"]}
+        adam(weight, [grad], first, second, [], steps, **options)  # one pass over the rows
         state["step"] += 1
-        b1, b2 = group["betas"]
-        m, v = state["exp_avg"], state["exp_avg_sq"]
         if rows is not None:
-            m, v = m.index_select(0, rows), v.index_select(0, rows)
-        m.lerp_(grad, 1 - b1)
-        v.mul_(b2).addcmul_(grad, grad, value=1 - b2)
-        if rows is not None:
-            state["exp_avg"].index_copy_(0, rows, m)
-            state["exp_avg_sq"].index_copy_(0, rows, v)
-        t = state["step"]
-        step_size = group["lr"] * (1 - b2**t) ** 0.5 / (1 - b1**t)
-        update = (
-            m / v.sqrt_().add_(group["eps"]) if rows is not None else m / (v.sqrt() + group["eps"])
-        )
-        if rows is None:
-            p.add_(update, alpha=-step_size)
-        else:
-            p.index_add_(0, rows, update, alpha=-step_size)
+            for table, part in zip(tables, taken, strict=True):
+                table.index_copy_(0, rows, part)
