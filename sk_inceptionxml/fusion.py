@@ -31,11 +31,14 @@ class Candidates(NamedTuple):
 def top_entries(scores: sp.csr_array, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns (n, k) and values (n, k) of the largest positive entries; -1 and 0 where fewer."""
     n = scores.shape[0]
-    row = np.repeat(np.arange(n), np.diff(scores.indptr))
+    if not scores.has_sorted_indices:
+        scores = scores.sorted_indices()
     keep = scores.data > 0
-    row, column, value = row[keep], scores.indices[keep], scores.data[keep]
-    order = np.lexsort((column, -value, row))
-    row, column, value = row[order], column[order], value[order]
+    row = np.repeat(np.arange(n, dtype=np.int64), np.diff(scores.indptr))[keep]
+    column, value = scores.indices[keep], scores.data[keep].astype(np.float32, copy=False)
+    # bits of positive floats are in the order of the floats; of equal ones the first stays first
+    order = np.argsort((row << 32) - value.view(np.int32), kind="stable")
+    column, value = column[order], value[order]  # row is sorted: it is the same in this order
     place = np.arange(len(row)) - np.searchsorted(row, np.arange(n))[row]
     keep = place < k
     columns = np.full((n, k), -1, dtype=np.int64)

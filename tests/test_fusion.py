@@ -47,6 +47,16 @@ def test_top_entries_are_positive_and_best_first():
     assert values.tolist()[0] == pytest.approx([0.9, 0.5, 0.0])
 
 
+def test_top_entries_of_equal_value_are_those_of_the_lower_columns():
+    columns = np.array([3, 0, 2, 1], dtype=np.int32)  # as a product of matrices leaves them
+    values = np.array([0.5, 0.5, 1e-38, 0.5], dtype=np.float32)
+    scores = sp.csr_array((values, columns, [0, 4]), shape=(1, 5))
+    best, value = top_entries(scores, 5)
+    assert best.tolist() == [[0, 1, 3, 2, -1]]
+    assert value.tolist() == [[0.5, 0.5, 0.5, np.float32(1e-38), 0.0]]
+    assert scores.indices.tolist() == [3, 0, 2, 1]
+
+
 def test_rank_breaks_ties_by_the_lower_label_and_pads():
     c = Candidates(np.array([[7, 3, -1]]), *[np.zeros((1, 3), np.float32)] * 2, np.ones((1, 3)))
     labels, scores = rank(c, np.array([[1.0, 1.0, -np.inf]], np.float32), 5)
