@@ -139,8 +139,11 @@ class LengthBucketedBatches:
 def prediction_batches(
     tokens: Tokens, max_len: int, batch_size: int
 ) -> Iterator[tuple[np.ndarray, dict[str, Tensor]]]:
-    """Row numbers and inputs, sorted by length so that padding is small."""
-    order = np.argsort(np.minimum(tokens.lengths, max_len), kind="stable")
+    """Row numbers and inputs, sorted by length so that padding is small.
+
+    The longest come first: processors that share the batches end with short ones, together.
+    """
+    order = np.argsort(-np.minimum(tokens.lengths, max_len), kind="stable")
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         ids, weights = pad(tokens.take(rows))

@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from sk_inceptionxml.encoder import ChannelNorm, Dropout, uninitialised_linear
 from sk_inceptionxml.optimizers import take_rows
 
+LABELS_AT_ONCE = 1024  # of a product with many rows: MKL takes up to half longer for all at once
+MANY_ROWS = 16
 CAST_BUDGET = 1 << 24  # numbers of half-precision label vectors cast at once, 64 MB
+MANY_COLUMNS, BLOCK = (
+    2048,
+    8,
+)  # from which the largest are sought among blocks first, and of how many
 LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
 
 
@@ -30,7 +36,7 @@ class _OneVsAllLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, h, weight, bias, rows, columns, row_weight, mask, k, column_weight, dtype
+        ctx, h, weight, bias, rows, columns, row_weight, mask, k, column_weight, logits, dtype
     ):
         n, n_labels = len(h), len(weight)
         kind, h = h.dtype, h.to(dtype)  # of the products of matrices; sums are in that of the bias
@@ -43,9 +49,10 @@ class _OneVsAllLoss(torch.autograd.Function):
         for start in range(0, n_labels, step):
             stop = min(start + step, n_labels)
             w = weight[start:stop].to(dtype)
-            z = _product_plus(bias[start:stop], h, w.t())
+            known = logits is not None
+            z = logits[:, start:stop] if known else logits_of(h, w, bias[start:stop])
             if k:
-                value, label = z.topk(min(k, stop - start), dim=1)
+                value, label = largest(z, k)
                 best.append((value, label + start))
             if step < n_labels:
                 inside = (columns >= start) & (columns < stop)
@@ -73,22 +80,54 @@ class _OneVsAllLoss(torch.autograd.Function):
                 grad_h += g @ w
                 grad_w[start:stop] = g.t() @ h
         ctx.save_for_backward(grad_h.to(kind), grad_w, grad_b)
-        labels = _largest(best, k) if k else rows.new_empty(n, 0)
+        labels = _best_labels(best, k) if k else rows.new_empty(n, 0)
         ctx.mark_non_differentiable(labels)
         return loss, labels
 
     @staticmethod
     def backward(ctx, grad, _):  # type: ignore[no-untyped-def]
         grad_h, grad_w, grad_b = ctx.saved_tensors
-        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 7
+        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 8
 
 
-def _product_plus(bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b + bias`` in the precision of the bias, whatever that of the product is."""
-    return torch.addmm(bias, a, b) if a.dtype == bias.dtype else (a @ b).to(bias.dtype) + bias
+@torch.no_grad()
+def logits_of(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``h @ weight.T + bias`` (B, M) in the precision of the bias, for features h (B, D).
+
+    Label vectors (M, D) of another precision than h are cast, never all of them at once.
+    """
+    z = bias.new_empty(len(h), len(weight))
+    step = max(1, len(weight))
+    if weight.dtype != h.dtype:
+        step = max(1, CAST_BUDGET // weight.shape[1])
+    if h.device.type == "cpu" and len(h) >= MANY_ROWS:
+        step = min(step, LABELS_AT_ONCE)
+    for start in range(0, len(weight), step):
+        some = slice(start, start + step)
+        w = weight[some].to(h.dtype).t()
+        if h.dtype == bias.dtype:
+            torch.addmm(bias[some], h, w, out=z[:, some])
+        else:
+            torch.add(h @ w, bias[some], out=z[:, some])
+    return z
 
 
-def _largest(chunks: list[tuple[Tensor, Tensor]], k: int) -> Tensor:
+def largest(z: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """``z.topk(k, dim=1)``; among many columns those of the k blocks with the largest maxima."""
+    n, m = z.shape
+    k, n_blocks = min(k, m), m // BLOCK
+    if z.device.type != "cpu" or m < MANY_COLUMNS or n_blocks < 2 * k:
+        return z.topk(k, dim=1)
+    blocks = z[:, : BLOCK * n_blocks].view(n, BLOCK, n_blocks).amax(1)
+    best = blocks.topk(k, dim=1, sorted=False).indices
+    member = torch.arange(0, BLOCK * n_blocks, n_blocks)
+    rest = torch.arange(BLOCK * n_blocks, m).expand(n, -1)
+    columns = torch.cat([(best[:, None] + member[:, None]).view(n, -1), rest], dim=1)
+    values, place = z.gather(1, columns).topk(k, dim=1)
+    return values, columns.gather(1, place)
+
+
+def _best_labels(chunks: list[tuple[Tensor, Tensor]], k: int) -> Tensor:
     """Labels (B, k) of the largest values, from the largest of each chunk."""
     values, labels = (torch.cat(part, dim=1) for part in zip(*chunks, strict=True))
     place = values.topk(min(k, values.shape[1]), dim=1).indices
@@ -104,6 +143,7 @@ def one_vs_all_loss(
     row_weight: Tensor,
     mask: Tensor | None = None,
     column_weight: Tensor | None = None,
+    logits: Tensor | None = None,
 ) -> Tensor:
     """Binary cross-entropy of ``h @ weight.T + bias``, summed over labels, weighted over rows.
 
@@ -120,9 +160,11 @@ def one_vs_all_loss(
         Entries that take part; every positive must be one of them.
     column_weight : Tensor of shape (M,), optional
         Weight of every label's terms; 1 where a row is positive.
+    logits : Tensor of shape (B, M), optional
+        ``h @ weight.T + bias`` where it is known.
     """
-    loss, _ = _loss_and_best(h, weight, bias, rows, columns, row_weight, mask, 0, column_weight)
-    return loss
+    truth = (rows, columns, row_weight)
+    return _loss_and_best(h, weight, bias, *truth, mask, 0, column_weight, logits)[0]
 
 
 def _loss_and_best(h: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
@@ -144,7 +186,7 @@ def one_vs_all_loss_and_best(
     k: int,
 ) -> tuple[Tensor, Tensor]:
     """``one_vs_all_loss`` and, from the same logits, the k best labels of each row (B, k)."""
-    return _loss_and_best(h, weight, bias, rows, columns, row_weight, None, k, None)
+    return _loss_and_best(h, weight, bias, rows, columns, row_weight, None, k, None, None)
 
 
 class SkipPool(nn.Module):
@@ -194,20 +236,7 @@ class OneVsAllHead(nn.Module):
 
     def topk(self, h: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Logits (B, k), best first, and their labels (B, k)."""
-        z = self._logits(self.features(h), 0, len(self.weight))
-        return z.topk(min(k, z.shape[1]), dim=1)
-
-    def _logits(self, r: Tensor, start: int, stop: int) -> Tensor:
-        """Logits (B, stop - start) of a range of labels."""
-        weight, bias = self.weight[start:stop], self.bias[start:stop]
-        if weight.dtype == r.dtype:
-            return torch.addmm(bias, r, weight.t())
-        step = max(1, CAST_BUDGET // weight.shape[1])  # never all of the table in float32
-        parts = [
-            torch.addmm(b, r, w.to(r.dtype).t())
-            for w, b in zip(weight.split(step), bias.split(step), strict=True)
-        ]
-        return torch.cat(parts, dim=1)
+        return largest(logits_of(self.features(h), self.weight, self.bias), k)
 
     def grouped_topk(self, h: Tensor, k: int, n_first: int) -> tuple[Tensor, Tensor]:
         """As ``topk``: the best of the first ``n_first`` labels, then the best of the others."""
@@ -215,7 +244,8 @@ class OneVsAllHead(nn.Module):
         parts = []
         for start, stop in ((0, n_first), (n_first, len(self.weight))):
             # a product of the first labels alone keeps the bits that it had without the others
-            score, label = self._logits(r, start, stop).topk(min(k, stop - start), 1)
+            z = logits_of(r, self.weight[start:stop], self.bias[start:stop])
+            score, label = largest(z, k)
             parts.append((score, label + start))
         return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
 

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from sk_inceptionxml.encoder import Dropout, SpectralLinear
 from sk_inceptionxml.heads import (
     SkipPool,
+    largest,
+    logits_of,
     one_vs_all_loss,
     one_vs_all_loss_and_best,
     prior_logit,
@@ -263,17 +265,18 @@ class SyncHead(nn.Module):
 
     @property
     def samples_clusters(self) -> bool:
-        """Whether there are more clusters than a step may score, so that their rows are sparse."""
-        return self.max_negatives is not None and len(self.meta_weight) > self.max_negatives
+        """Whether there are more clusters than a step scores, so that their rows are sparse."""
+        if self.max_negatives is None:
+            return False
+        return len(self.meta_weight) > max(1, self.max_negatives // EASY_SHARE)
 
     def _sampled_meta_loss(
         self, r: Tensor, rows: Tensor, clusters: Tensor, row_weight: Tensor, k: int
     ) -> tuple[Tensor, Tensor]:
         """Loss of the meta-classifier on sampled clusters, and the k best of all (B, k)."""
         assert self.max_negatives is not None
-        with torch.no_grad():
-            z = torch.addmm(self.meta_bias, r, self.meta_weight.t())
-            best = z.topk(k, dim=1).indices
+        z = logits_of(r.detach(), self.meta_weight, self.meta_bias)
+        best = largest(z, k)[1]
         hard = torch.unique(torch.cat([clusters, best.flatten()]))
         most = max(1, self.max_negatives // EASY_SHARE)
         scored, weight = sample_others(
@@ -287,6 +290,7 @@ class SyncHead(nn.Module):
             torch.searchsorted(scored, clusters),
             row_weight,
             column_weight=weight,
+            logits=z.index_select(1, scored),
         )
         return loss, best
 
@@ -354,9 +358,8 @@ class SyncHead(nn.Module):
 
     def shortlist(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities (B, K) and clusters (B, K) of the shortlist, best first."""
-        z = torch.addmm(self.meta_bias, self.meta(h), self.meta_weight.t())
-        k = min(self.predict_beam_size, z.shape[1])
-        z, clusters = z.topk(k, dim=1)
+        z = logits_of(self.meta(h), self.meta_weight, self.meta_bias)
+        z, clusters = largest(z, self.predict_beam_size)
         return F.logsigmoid(z), clusters
 
     def candidates(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -393,7 +396,7 @@ class SyncHead(nn.Module):
         found, place, n_rows = clusters.flatten().unique(return_inverse=True, return_counts=True)
         # clusters that equally many rows shortlist stand together, for one batched product
         order = (n_rows[place] * len(found) + place).argsort(stable=True)
-        rows = r.index_select(0, order // k)
+        row = order // k
         n_alike = n_rows.unique(return_counts=True)[1]
         step = max(1, GATHER_BUDGET // (self.members.shape[1] * r.shape[1]))
         at, parts = 0, []
@@ -401,7 +404,7 @@ class SyncHead(nn.Module):
             n = int(n_rows[alike[0]])
             for some in alike.split(step):
                 vectors = self._vectors(self.members[found[some]].clamp(min=0), r.dtype)
-                own = rows[at : at + n * len(some)].view(len(some), n, -1)
+                own = r.index_select(0, row[at : at + n * len(some)]).view(len(some), n, -1)
                 at += n * len(some)
                 parts.append(torch.bmm(own, vectors.transpose(1, 2)).flatten(0, 1))
         z = torch.cat(parts)
@@ -418,7 +421,7 @@ class SyncHead(nn.Module):
         The probability is ``p(label) * p(cluster) ** w``, with w = ``cluster_weight``.
         """
         score, labels = self._scores(h)
-        score, place = score.topk(min(k, score.shape[1]), dim=1)
+        score, place = largest(score, k)
         return _log_odds(score), labels.gather(1, place)
 
     def grouped_topk(self, h: Tensor, k: int, n_first: int) -> tuple[Tensor, Tensor]:

@@ -93,3 +93,38 @@ def test_first_labels_rank_bit_for_bit_as_without_those_appended():
     torch.testing.assert_close(score[:, 7:], torch.stack([z + 9, z - 9], 1))
     dense = head.features(h) @ head.weight.t() + head.bias
     torch.testing.assert_close(dense.gather(1, label), score)
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 40])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_logits_do_not_depend_on_how_many_labels_are_computed_at_once(n, dtype, monkeypatch):
+    monkeypatch.setattr(heads, "LABELS_AT_ONCE", 7)
+    monkeypatch.setattr(heads, "CAST_BUDGET", 40)
+    g = torch.Generator().manual_seed(n)
+    h, bias = torch.randn(n, 5, generator=g), torch.randn(23, generator=g)
+    weight = torch.randn(23, 5, generator=g).to(dtype)
+    before = [t.clone() for t in (h, weight, bias)]
+    z = heads.logits_of(h, weight, bias)
+    assert z.dtype == torch.float32
+    torch.testing.assert_close(z, h @ weight.float().t() + bias)
+    assert all(torch.equal(a, b) for a, b in zip(before, (h, weight, bias), strict=True))
+
+
+@pytest.mark.parametrize("k", [1, 5, 64, 2000])
+@pytest.mark.parametrize("m", [2047, 2048, 2051, 5000])
+def test_the_largest_are_those_of_topk(m, k):
+    z = torch.randn(7, m, generator=torch.Generator().manual_seed(m + k))
+    z[1, :] = -torch.inf
+    z[2, 5:] = -torch.inf
+    z[3, ::3] = 9.0  # equal ones
+    z[4, -1] = z[5, 0] = torch.inf
+    values, columns = heads.largest(z, k)
+    assert torch.equal(values, z.topk(min(k, m), dim=1).values)
+    assert torch.equal(z.gather(1, columns), values)
+    assert all(len(set(row.tolist())) == min(k, m) for row in columns)
+
+
+def test_logits_that_are_no_numbers_are_among_the_largest():
+    z = torch.zeros(1, 3000)
+    z[0, 1234] = torch.nan
+    assert heads.largest(z, 3)[1][0, 0] == 1234
