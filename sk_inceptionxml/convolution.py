@@ -131,7 +131,7 @@ def _minimal_filtering(x: Tensor, filters: Filters, bias: Tensor, plan: Convolut
     out = x.new_empty(len(inputs) * step, x.shape[1], filters.inner.shape[2])
     targets = _tiles(out, step, step)
     for some in _groups(inputs, x):
-        transformed = _transform(scheme.inputs, inputs[some]).view(n_points, -1, x.shape[2])
+        transformed = _transform(scheme.inputs, inputs[some], x.shape[2])
         product = x.new_empty(n_points, transformed.shape[1], out.shape[2])
         torch.bmm(transformed[:-2], filters.inner, out=product[:-2])
         if filters.outer.shape[2] < out.shape[2]:
@@ -139,7 +139,7 @@ def _minimal_filtering(x: Tensor, filters: Filters, bias: Tensor, plan: Convolut
         torch.bmm(transformed[-2:], filters.outer, out=product[-2:, :, plan.ends])
         product[0] += bias  # the value at the point 1 enters every output once
         target = targets[some]
-        product = product.view(n_points, len(target), -1).transpose(0, 1)
+        product = _by_tile(product, len(target))
         torch.bmm(scheme.output.expand(len(target), -1, -1), product, out=target)
     return out
 
@@ -169,16 +169,16 @@ class _MinimalFiltering(torch.autograd.Function):
         grad_x[len(grad) :] = 0.0  # the last tile shares these inputs with none
         own_matrix, shared_matrix = scheme.inputs.t().split([step, n_taps - 1])
         for some in reversed(_groups(inputs, x)):  # a tile writes its own before others add to it
-            above = _transform(scheme.output.t(), grads[some]).view(n_points, -1, grad.shape[2])
+            above = _transform(scheme.output.t(), grads[some], grad.shape[2])
             grad_bias += above[0].sum(0)
             at_ends = above[-2:, :, plan.ends]
-            below = _transform(scheme.inputs, inputs[some]).view(n_points, -1, x.shape[2])
+            below = _transform(scheme.inputs, inputs[some], x.shape[2])
             grad_inner.baddbmm_(below[:-2].transpose(1, 2), above[:-2])
             grad_outer.baddbmm_(below[-2:].transpose(1, 2), at_ends)
             torch.bmm(above[:-2], inner.transpose(1, 2), out=below[:-2])
             torch.bmm(at_ends, outer.transpose(1, 2), out=below[-2:])
             target = own[some]
-            below = below.view(n_points, len(target), -1).transpose(0, 1)
+            below = _by_tile(below, len(target))
             torch.bmm(own_matrix.expand(len(target), -1, -1), below, out=target)
             shared[some].baddbmm_(shared_matrix.expand(len(target), -1, -1), below)
         return grad_x, grad_inner, grad_outer, grad_bias, None
@@ -203,9 +203,19 @@ def _groups(tiles: Tensor, x: Tensor) -> list[slice]:
     return [slice(i, i + n) for i in range(0, len(tiles), n)]
 
 
-def _transform(matrix: Tensor, tiles: Tensor) -> Tensor:
-    """The product of a matrix with every tile, tiles second: (points, n_tiles, columns)."""
-    n, size, columns = tiles.shape
-    out = tiles.new_empty(len(matrix), n, columns)
-    torch.bmm(matrix.expand(n, -1, -1), tiles, out=out.transpose(0, 1))
+def _transform(matrix: Tensor, tiles: Tensor, width: int) -> Tensor:
+    """The product of a matrix with every tile, and a row of zeros: (points, n_tiles * B + 1, C).
+
+    Without that row points would mostly be a multiple of 4 KB apart, and share their places in
+    the processor's cache.
+    """
+    n, _, columns = tiles.shape
+    out = tiles.new_empty(len(matrix), n * columns // width + 1, width)
+    out[:, -1] = 0.0
+    torch.bmm(matrix.expand(n, -1, -1), tiles, out=_by_tile(out, n))
     return out
+
+
+def _by_tile(x: Tensor, n: int) -> Tensor:
+    """Rows (points, n * B + 1, C) as columns of n tiles: (n, points, B * C)."""
+    return x[:, :-1].view(len(x), n, -1).transpose(0, 1)
