@@ -111,8 +111,9 @@ class InceptionXMLClassifier(
         Highest learning rate of encoder and word vectors (one-cycle schedule).
     label_lr : float or "auto", default="auto"
         Highest one of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with "adagrad".
-    label_optimizer : {"adam", "adagrad"}, default="adam"
-        Optimiser of the label vectors; row-wise "adagrad" keeps one number a label.
+    label_optimizer : {"auto", "adam", "adagrad"}, default="auto"
+        Optimiser of the label vectors; row-wise "adagrad" keeps one number a label. "auto" is
+        "adagrad" with the sync head, whose labels are many, and "adam" with one-vs-all.
     mixed_precision : bool, default=False
         Train with products of matrices in bfloat16; weights and predictions stay float32.
     label_dtype : {"float32", "float16"}, default="float32"
@@ -252,7 +253,7 @@ class InceptionXMLClassifier(
         batch_size: int = 128,
         lr: float = 3e-3,
         label_lr: float | str = "auto",
-        label_optimizer: str = "adam",
+        label_optimizer: str = "auto",
         mixed_precision: bool = False,
         label_dtype: str = "float32",
         validation_fraction: float = 0.1,

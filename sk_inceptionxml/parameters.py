@@ -56,7 +56,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "batch_size": [_whole(1)],
     "lr": [Interval(Real, 0, MOST_RATE, closed="right")],
     "label_lr": [StrOptions({"auto"}), Interval(Real, 0, MOST_RATE, closed="right")],
-    "label_optimizer": [StrOptions({"adam", "adagrad"})],
+    "label_optimizer": [StrOptions({"auto", "adam", "adagrad"})],
     "mixed_precision": ["boolean"],
     "label_dtype": [StrOptions({"float32", "float16"})],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],

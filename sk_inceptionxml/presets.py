@@ -117,4 +117,5 @@ def sync(dataset: str = "AmazonTitles-670K") -> dict[str, Any]:
         "warmup_epochs": 10,
         "share_negatives": False,
         "max_negatives": None,
+        "label_optimizer": "adam",
     }

@@ -101,6 +101,13 @@ def resolve_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> int:
     return int(np.clip(math.ceil(MIN_STEPS / steps), MIN_EPOCHS, MAX_EPOCHS))
 
 
+def resolve_label_optimizer(label_optimizer: str, head: OneVsAllHead | SyncHead) -> str:
+    """``"adagrad"`` for the labels of a sync head where it is ``"auto"``, else ``"adam"``."""
+    if label_optimizer != "auto":
+        return label_optimizer
+    return "adagrad" if isinstance(head, SyncHead) else "adam"
+
+
 def resolve_label_lr(label_lr: float | str, label_optimizer: str) -> float:
     """Learning rate of the label vectors, that of their optimiser unless given."""
     return LABEL_LR[label_optimizer] if label_lr == "auto" else float(label_lr)
@@ -329,11 +336,12 @@ def make_net(
     params: InceptionXMLClassifier, network: InceptionXMLNetwork, n_epochs: int, **kwargs: Any
 ) -> XMCNet:
     """Net, not yet initialised, that trains the network on its device."""
+    label_optimizer = resolve_label_optimizer(params.label_optimizer, network.head)
     return XMCNet(
         network,
         lr=params.lr,
-        label_lr=resolve_label_lr(params.label_lr, params.label_optimizer),
-        label_optimizer=params.label_optimizer,
+        label_lr=resolve_label_lr(params.label_lr, label_optimizer),
+        label_optimizer=label_optimizer,
         mixed_precision=params.mixed_precision,
         max_epochs=n_epochs,
         batch_size=params.batch_size,

@@ -181,3 +181,16 @@ def test_the_rate_of_label_vectors_suits_their_optimiser():
         assert clf.net_.label_lr == rate
     with pytest.raises(ValueError, match="label_lr"):
         InceptionXMLClassifier(label_lr="high", **TINY).fit(TITLES, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("head", "optimizer", "rate"), [("ova", "adam", 1e-3), ("sync", "adagrad", 3e-2)]
+)
+def test_the_optimiser_of_label_vectors_suits_the_head(head, optimizer, rate, tmp_path):
+    fitted = InceptionXMLClassifier(head=head, **TINY).fit(TITLES, LABELS)
+    fitted.save(tmp_path / "model")
+    loaded = InceptionXMLClassifier.load(tmp_path / "model")
+    for clf in (fitted, loaded, loaded.partial_fit(TITLES, LABELS)):
+        assert (clf.net_.label_optimizer, clf.net_.label_lr) == (optimizer, rate)
+    own = InceptionXMLClassifier(head=head, label_optimizer="adam", **TINY).fit(TITLES, LABELS)
+    assert own.net_.label_optimizer == "adam"

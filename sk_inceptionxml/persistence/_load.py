@@ -380,15 +380,7 @@ def _attach_network(
     device: torch.device,
 ) -> None:
     """Make the net that predictions use: trained weights, no state of the optimisers."""
-    net = XMCNet(
-        network,
-        lr=estimator.lr,
-        label_lr=training.resolve_label_lr(estimator.label_lr, estimator.label_optimizer),
-        label_optimizer=estimator.label_optimizer,
-        max_epochs=estimator.n_iter_,
-        batch_size=estimator.batch_size,
-        device=device,
-    )
+    net = training.make_net(estimator, network.to(device), estimator.n_iter_)
     net.initialize()
     _log_epochs(net, estimator.loss_curve_)
     network.eval()
