@@ -72,11 +72,14 @@ def test_same_generator_same_batches():
     assert run() == run()
 
 
-def test_prediction_batches_cut_at_max_len_and_cover_all_rows():
+def test_prediction_batches_cut_at_max_len_and_cover_all_rows_longest_first():
     tokens = make_tokens()
-    rows = []
+    rows, shortest = [], 4
     for part, X in prediction_batches(tokens, 4, 10):
         rows += part.tolist()
+        lengths = np.minimum(tokens.lengths[part], 4)
+        assert (lengths <= shortest).all()
+        shortest = lengths.min()
         assert X["ids"].shape[1] <= 4
         for i, number in enumerate(part):
             first = tokens.ids[tokens.offsets[number] : tokens.offsets[number + 1]][:4]
