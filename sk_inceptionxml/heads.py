@@ -16,13 +16,10 @@ from torch import Tensor, nn
 from sk_inceptionxml.encoder import ChannelNorm, Dropout, uninitialised_linear
 from sk_inceptionxml.optimizers import take_rows
 
-LABELS_AT_ONCE = 1024  # of a product with many rows: MKL takes up to half longer for all at once
-MANY_ROWS = 16
+# of a product with many rows: MKL takes up to half longer for many thousands of labels at once
+LABELS_AT_ONCE, MANY_ROWS = 1024, 16
 CAST_BUDGET = 1 << 24  # numbers of half-precision label vectors cast at once, 64 MB
-MANY_COLUMNS, BLOCK = (
-    2048,
-    8,
-)  # from which the largest are sought among blocks first, and of how many
+MANY_COLUMNS, BLOCK = 2048, 8  # from as many on, the largest are sought among blocks first
 LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
 
 
