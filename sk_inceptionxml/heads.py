@@ -165,12 +165,17 @@ def one_vs_all_loss(
 
 
 def _loss_and_best(h: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-    device = h.device.type
-    mixed = torch.is_autocast_enabled(device)
-    dtype = torch.get_autocast_dtype(device) if mixed else weight.dtype
-    with torch.autocast(device, enabled=False):
+    dtype = product_dtype(weight)
+    with torch.autocast(h.device.type, enabled=False):
         out: tuple[Tensor, Tensor] = _OneVsAllLoss.apply(h, weight, bias, *rest, dtype)
     return out
+
+
+def product_dtype(weight: Tensor) -> torch.dtype:
+    """Precision of the products of a table in training."""
+    device = weight.device.type
+    mixed = torch.is_autocast_enabled(device)
+    return torch.get_autocast_dtype(device) if mixed else weight.dtype
 
 
 def one_vs_all_loss_and_best(

@@ -21,6 +21,7 @@ from sk_inceptionxml.heads import (
     one_vs_all_loss,
     one_vs_all_loss_and_best,
     prior_logit,
+    product_dtype,
     started_rows,
 )
 from sk_inceptionxml.optimizers import take_rows
@@ -275,7 +276,8 @@ class SyncHead(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Loss of the meta-classifier on sampled clusters, and the k best of all (B, k)."""
         assert self.max_negatives is not None
-        z = logits_of(r.detach(), self.meta_weight, self.meta_bias)
+        h = r.detach().to(product_dtype(self.meta_weight))
+        z = logits_of(h, self.meta_weight, self.meta_bias)
         best = largest(z, k)[1]
         hard = torch.unique(torch.cat([clusters, best.flatten()]))
         most = max(1, self.max_negatives // EASY_SHARE)
