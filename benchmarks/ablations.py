@@ -90,7 +90,8 @@ def random_clusters(
 def ablations(n_labels: int, epochs: int | None, head: str) -> dict[str, Ablation]:
     """All rows by key; ``head`` is the base of those that concern no head."""
     plain = partial(BalancedLabelClustering, graph=False)
-    sync, base = {"head": "sync"}, {"head": head}
+    adam = {"label_optimizer": "adam"}
+    sync, base = {"head": "sync", **adam}, {"head": head, **adam}
     unsynchronized = {"synchronized": False, "teacher_forcing": False, "warmup_epochs": 0}
     n_clusters = max(1, round(n_labels / PAPER_CLUSTER))
     # the paper's share of few clusters would be a shortlist of fewer labels than are ranked
@@ -107,7 +108,7 @@ def ablations(n_labels: int, epochs: int | None, head: str) -> dict[str, Ablatio
     shuffled = mock.patch.object(training, "make_clusters", random_clusters)
     return {
         "ova": Ablation("one-vs-all", {"head": "ova"}),
-        "sync": Ablation("sync (default)", sync),
+        "sync": Ablation("sync", sync),
         # the baseline of the paper: other structure, no forcing, no warm-up
         "no-sync": Ablation("hard negatives without synchronisation", {**sync, **unsynchronized}),
         "no-structure": Ablation(
@@ -128,7 +129,7 @@ def ablations(n_labels: int, epochs: int | None, head: str) -> dict[str, Ablatio
             f"{head}, random start vectors", {**base, "embeddings": "random"}
         ),
         "no-shuffle": Ablation(f"{head}, no word shuffle", {**base, "shuffle_words": False}),
-        "adagrad": Ablation(f"{head}, adagrad", {**base, "label_optimizer": "adagrad"}),
+        "adagrad": Ablation(f"{head}, row-wise Adagrad", {**base, "label_optimizer": "adagrad"}),
     }
 
 
