@@ -56,7 +56,7 @@ LEXICAL = {
 DEFAULT = ("+ embedding skip", "lexical neighbours alone", "+ character n-grams, fused: default")
 REJECTED: dict[str, dict[str, Any]] = {
     "row-wise Adagrad, network alone": {**SHARED, "label_optimizer": "adagrad"},
-    "rejected: word dropout 0.25": {**SHARED, "word_dropout": 0.25},
+    "rejected: word dropout 0.25": {**SHARED, **ADAM, "word_dropout": 0.25},
 }  # fmt: skip
 
 
