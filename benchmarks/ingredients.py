@@ -38,8 +38,8 @@ from sk_inceptionxml.neighbours import KernelNeighbours
 COLUMNS = ["P@1", "P@3", "P@5", "nDCG@5", "PSP@1", "PSP@5", "R@10", "R@100"]
 LOST = "P@1 lost, shuffled words"
 SHARED = {"n_neighbors": 0, "validation_fraction": 0.1, "max_epochs": "auto", "head": "auto"}
-ADAM = {"head": "auto", "label_optimizer": "adam"}  # as the paper, whatever the head
-PAPER: dict[str, Any] = {**presets.inceptionxml(), **ADAM, "embeddings": "random"}
+ADAM = {"label_optimizer": "adam"}  # as the paper, whatever the head
+PAPER: dict[str, Any] = {**presets.inceptionxml(), **ADAM, "head": "auto", "embeddings": "random"}
 SHORT = {**PAPER, **SHARED}
 VECTORS = {**SHORT, "embeddings": None}
 AUGMENTED = {**VECTORS, "shuffle_words": True, "word_dropout": 0.1, "max_len": 64}

@@ -46,8 +46,7 @@ class _OneVsAllLoss(torch.autograd.Function):
         for start in range(0, n_labels, step):
             stop = min(start + step, n_labels)
             w = weight[start:stop].to(dtype)
-            known = logits is not None
-            z = logits[:, start:stop] if known else logits_of(h, w, bias[start:stop])
+            z = logits_of(h, w, bias[start:stop]) if logits is None else logits[:, start:stop]
             if k:
                 value, label = largest(z, k)
                 best.append((value, label + start))
@@ -117,8 +116,8 @@ def largest(z: Tensor, k: int) -> tuple[Tensor, Tensor]:
         return z.topk(k, dim=1)
     blocks = z[:, : BLOCK * n_blocks].view(n, BLOCK, n_blocks).amax(1)
     best = blocks.topk(k, dim=1, sorted=False).indices
-    member = torch.arange(0, BLOCK * n_blocks, n_blocks)
-    rest = torch.arange(BLOCK * n_blocks, m).expand(n, -1)
+    member = torch.arange(0, BLOCK * n_blocks, n_blocks, device=z.device)
+    rest = torch.arange(BLOCK * n_blocks, m, device=z.device).expand(n, -1)
     columns = torch.cat([(best[:, None] + member[:, None]).view(n, -1), rest], dim=1)
     values, place = z.gather(1, columns).topk(k, dim=1)
     return values, columns.gather(1, place)
@@ -127,8 +126,7 @@ def largest(z: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _best_labels(chunks: list[tuple[Tensor, Tensor]], k: int) -> Tensor:
     """Labels (B, k) of the largest values, from the largest of each chunk."""
     values, labels = (torch.cat(part, dim=1) for part in zip(*chunks, strict=True))
-    place = values.topk(min(k, values.shape[1]), dim=1).indices
-    return labels.gather(1, place)
+    return labels.gather(1, largest(values, k)[1])
 
 
 def one_vs_all_loss(

@@ -267,22 +267,29 @@ class SyncHead(nn.Module):
     @property
     def samples_clusters(self) -> bool:
         """Whether there are more clusters than a step scores, so that their rows are sparse."""
+        return len(self.meta_weight) > self._clusters_a_step
+
+    @property
+    def _clusters_a_step(self) -> int:
+        """Clusters of whose losses a step computes about as many, at most."""
         if self.max_negatives is None:
-            return False
-        return len(self.meta_weight) > max(1, self.max_negatives // EASY_SHARE)
+            return len(self.meta_weight)
+        return max(1, self.max_negatives // EASY_SHARE)
 
     def _sampled_meta_loss(
         self, r: Tensor, rows: Tensor, clusters: Tensor, row_weight: Tensor, k: int
     ) -> tuple[Tensor, Tensor]:
         """Loss of the meta-classifier on sampled clusters, and the k best of all (B, k)."""
-        assert self.max_negatives is not None
         h = r.detach().to(product_dtype(self.meta_weight))
         z = logits_of(h, self.meta_weight, self.meta_bias)
         best = largest(z, k)[1]
         hard = torch.unique(torch.cat([clusters, best.flatten()]))
-        most = max(1, self.max_negatives // EASY_SHARE)
         scored, weight = sample_others(
-            hard, len(self.meta_weight), most, self.bias.dtype, self.generator
+            hard,
+            len(self.meta_weight),
+            self._clusters_a_step,
+            self.bias.dtype,
+            self.generator,
         )
         loss = one_vs_all_loss(
             r,
@@ -432,7 +439,7 @@ class SyncHead(nn.Module):
         n_added = len(self.cluster_of) - n_first
         parts = []
         for other, n in ((labels >= n_first, n_first), (labels < n_first, n_added)):
-            best, place = score.masked_fill(other, -torch.inf).topk(min(k, n, score.shape[1]), 1)
+            best, place = largest(score.masked_fill(other, -torch.inf), min(k, n))
             label = labels.gather(1, place).masked_fill(best == -torch.inf, -1)
             parts.append((_log_odds(best), label))
         return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
