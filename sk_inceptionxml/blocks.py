@@ -26,21 +26,18 @@ def block_taps(weight: Tensor) -> Tensor:
 
 def wrap(x: Tensor, first: int, length: int, dim: int) -> Tensor:
     """Positions ``first``, ``first + 1``, ... of a circular axis."""
-    pieces = _pieces(first, length, x.shape[dim])
-    if torch.is_grad_enabled():
-        wrapped: Tensor = _Pieces.apply(x, pieces, dim)
-        return wrapped
-    return torch.cat([x.narrow(dim, *piece) for piece in pieces], dim=dim)
+    wrapped: Tensor = _Pieces.apply(x, pieces(first, length, x.shape[dim]), dim)
+    return wrapped
 
 
-def _pieces(first: int, length: int, size: int) -> list[tuple[int, int]]:
+def pieces(first: int, length: int, size: int) -> list[tuple[int, int]]:
     """Start and length of the runs that make up ``length`` positions of a circular axis."""
-    pieces, start = [], first % size
+    runs, start = [], first % size
     while length > 0:
         n = min(size - start, length)
-        pieces.append((start, n))
+        runs.append((start, n))
         start, length = 0, length - n
-    return pieces
+    return runs
 
 
 class _Pieces(torch.autograd.Function):
@@ -82,16 +79,7 @@ def blocks(x: Tensor, n: int) -> Tensor:
 
 def with_bias(x: Tensor, first: int, length: int) -> Tensor:
     """Words (B, S, E) on a circular axis as ``wrap`` gives them, and below them a word of ones."""
-    if torch.is_grad_enabled():
-        return F.pad(wrap(x, first, length, dim=2), (0, 0, 0, 1), value=1.0)
-    b, s, size = x.shape
-    out = x.new_empty(b, s + 1, length)
-    out[:, s] = 1.0
-    place = 0
-    for start, n in _pieces(first, length, size):
-        out[:, :s, place : place + n] = x[:, :, start : start + n]
-        place += n
-    return out
+    return F.pad(wrap(x, first, length, dim=2), (0, 0, 0, 1), value=1.0)
 
 
 def project(x: Tensor, mix: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sk_inceptionxml.blocks import STRIDE, block_taps, blocks, circular_blocks, project, with_bias
 from sk_inceptionxml.convolution import Convolution
-from sk_inceptionxml.folding import FoldedConvolutions
+from sk_inceptionxml.folding import FoldedEncoder
 
 SECOND_KERNEL = 16
 
@@ -136,17 +136,14 @@ class EmbeddingEnhancement(nn.Module):
         self.gamma_words = nn.Parameter(torch.zeros(()))
         self.gamma_dims = nn.Parameter(torch.zeros(()))
 
-    def values(self, x: Tensor) -> Tensor:  # (..., E) -> (..., E)
-        """Words times ``gamma W`` of the attention along the dimensions: the same in every text."""
-        return torch.matmul(x, (self.gamma_dims * self.dims()).t())
-
-    def forward(self, x: Tensor, values: Tensor) -> Tensor:  # (B, S, E) -> (B, S, S)
+    def forward(self, x: Tensor) -> Tensor:  # (B, S, E) -> (B, S, S)
         """The matrix of every text that, multiplied by its words, enhances them.
 
         Both attentions act on the words from the left, so that they are one matrix of the size of
         the text, and no product with the wide words is needed but theirs with each other.
         """
         s = x.shape[1]
+        values = torch.matmul(x, (self.gamma_dims * self.dims()).t())
         w = self.gamma_words * self.words()[:s, :s]
         xt = x.transpose(1, 2)
         first = torch.matmul(x @ xt, w) + torch.eye(s, dtype=x.dtype, device=x.device)
@@ -278,7 +275,7 @@ class InceptionEncoder(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self._cached: FoldedConvolutions | None = None
+        self._cached: FoldedEncoder | None = None
         self.max_len = max_len
         self.embed_dropout = Dropout(dropout)
         self.enhance = EmbeddingEnhancement(max_len, embedding_dim, generator)
@@ -300,22 +297,50 @@ class InceptionEncoder(nn.Module):
             bound = 1.0 / math.sqrt(embedding_dim)
             nn.init.uniform_(self.skip.weight, -bound, bound, generator=generator)
 
-    def forward(
-        self, x: Tensor, lengths: Tensor | None = None, values: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Features (B, n_features) of embedded words (B, S, E) with zero rows where padded.
 
-        ``lengths`` (B,), the number of words, is used by the embedding skip alone. ``values``
-        (B, S, E) are ``enhance.values(x)`` where they are known, in evaluation.
+        ``lengths`` (B,), the number of words, is used by the embedding skip alone.
         """
-        s = x.shape[1]
+        b, s, _ = x.shape
+        if lengths is None:
+            lengths = torch.full((b,), s, device=x.device)
+        if not self.training:
+            words = self.words(x.flatten(0, 1))
+            ids = torch.arange(b * s, device=x.device).view(b, s)
+            return self.evaluate(ids, None, words, lengths)
         x = self.embed_dropout(x)
-        mix = self.enhance(x, self.enhance.values(x) if values is None else values)
-        feature = self._convolve(x, mix) if self.training else self._folded()(x, mix)
+        feature = self._convolve(x, self.enhance(x))
         if self.skip is not None:
-            n = x.new_full((len(x),), s) if lengths is None else lengths.to(x.dtype)
-            feature = feature + self.skip(x.sum(1) / n.clamp(min=1).sqrt()[:, None])
+            feature = feature + self.skip(
+                x.sum(1) / lengths.clamp(min=1).to(x.dtype).sqrt()[:, None]
+            )
         return feature
+
+    def words(self, x: Tensor) -> Tensor:
+        """Words (n, E) as ``evaluate`` reads them, in evaluation mode."""
+        return self._folded().words(x)
+
+    def evaluate(
+        self, ids: Tensor, weights: Tensor | None, words: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """Features (B, n_features) of texts in evaluation mode.
+
+        Parameters
+        ----------
+        ids : Tensor of shape (B, S), int64
+            Rows of ``words``.
+        weights : Tensor of shape (B, S) or None
+            Of the words.
+        words : Tensor
+            Result of ``self.words``.
+        lengths : Tensor of shape (B,)
+            Words that are no padding.
+        """
+        x = F.embedding(F.pad(ids, (0, 1), value=len(words) - 1), words)
+        if weights is not None:
+            x = x * F.pad(weights, (0, 1), value=1.0).unsqueeze(-1)
+        return self._folded()(x, lengths)
 
     def train(self, mode: bool = True) -> InceptionEncoder:
         """Forget the folded weights: training, or a new state, changes them."""
@@ -326,11 +351,11 @@ class InceptionEncoder(nn.Module):
         """Fold the weights now, in evaluation mode."""
         self._folded()
 
-    def _folded(self) -> FoldedConvolutions:
+    def _folded(self) -> FoldedEncoder:
         # threads that race compute equal values, and each uses the one that it holds
         folded = self._cached
         if folded is None or folded.project.device != self.project.device:
-            folded = self._cached = FoldedConvolutions(self)
+            folded = self._cached = FoldedEncoder(self)
         return folded
 
     def _convolve(self, x: Tensor, mix: Tensor) -> Tensor:

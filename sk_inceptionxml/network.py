@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sk_inceptionxml.encoder import Dropout, InceptionEncoder, SpectralWeight
 from sk_inceptionxml.heads import OneVsAllHead
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import PADDING
-
-WORDS_AT_ONCE = 512  # of a product: MKL takes up to half longer for many thousands of rows at once
 
 
 class InceptionXMLNetwork(nn.Module):
@@ -44,27 +41,17 @@ class InceptionXMLNetwork(nn.Module):
 
         With ``words``, of ``self.words``, the ids are its rows; the first is the padding.
         """
-        x = self.embedding(ids) if words is None else F.embedding(ids, words)
+        n_words = (ids != PADDING).sum(1)
+        if words is not None:
+            return self.encoder.evaluate(ids, weights, words, n_words)
+        x = self.embedding(ids)
         if weights is not None:
             x = x * weights.unsqueeze(-1)
-        n_words = (ids != PADDING).sum(1)
-        if words is None:
-            return self.encoder(x, n_words)
-        x, values = x.chunk(2, dim=2)
-        return self.encoder(x, n_words, values)
+        return self.encoder(x, n_words)
 
     def words(self, ids: Tensor) -> Tensor:
-        """Vectors (n, E) of tokens and what the encoder multiplies them with, side by side.
-
-        In evaluation both are the same in every text, so that a word which many texts have is
-        multiplied once.
-        """
-        size = self.embedding.embedding_dim
-        words = self.embedding.weight.new_empty(len(ids), 2 * size)
-        for some, part in zip(ids.split(WORDS_AT_ONCE), words.split(WORDS_AT_ONCE), strict=True):
-            x = self.embedding(some)
-            part[:, :size], part[:, size:] = x, self.encoder.enhance.values(x)
-        return words
+        """Tokens (n,) as the encoder reads them in evaluation, the same in every text."""
+        return self.encoder.words(self.embedding(ids))
 
     def topk(
         self,

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Lock
-from typing import TypeVar
+from threading import Barrier, Event, Lock
+from typing import Any, TypeVar
 
 import torch
 
 Piece = TypeVar("Piece")
+
+_END: Any = object()
 
 _lock = Lock()  # held while torch's number of threads is not the caller's
 
@@ -28,23 +30,39 @@ def side_by_side(function: Callable[[Piece], object], pieces: Iterable[Piece]) -
         Its result is dropped. Thread-local settings of the caller, as inference mode, do not
         hold in it.
     pieces : iterable
-        All are taken before the first call returns.
+        One is taken whenever a thread is free, by one thread at a time.
 
     Raises
     ------
     Exception
-        The first that a call raises.
+        One that a call raises; no further piece is taken then.
     """
     n_threads = torch_threads()
     if n_threads == 1:
         for piece in pieces:
             function(piece)
         return
+    left, taking, over = iter(pieces), Lock(), Event()
+
+    def work(_: int) -> None:
+        try:
+            while not over.is_set():
+                with taking:
+                    piece = next(left, _END)
+                if piece is _END:
+                    return
+                function(piece)
+        finally:
+            over.set()
+
     # the threads end with the call: GNU OpenMP would count them, and let those of others sleep
     with ThreadPoolExecutor(n_threads) as pool:
         _one_torch_thread_each(pool, n_threads)
-        for _ in pool.map(function, pieces):
-            pass
+        try:
+            for _ in pool.map(work, range(n_threads)):
+                pass
+        finally:  # also of Ctrl-C
+            over.set()
 
 
 def torch_threads() -> int:

@@ -79,7 +79,7 @@ def test_a_word_is_multiplied_once_for_all_texts(fitted):
     network = fitted.net_.module_.eval()
     tokens = fitted.vectorizer_.transform(DATA.data[:50])
     renamed, words = inference.distinct_words(network, tokens)
-    assert len(words) == len(np.unique(tokens.ids)) + 1  # and the padding
+    assert len(words) == len(np.unique(tokens.ids)) + 2  # the padding and the ones
     (_, X), (_, places) = (next(prediction_batches(t, 64, 50)) for t in (tokens, renamed))
     with torch.inference_mode():
         torch.testing.assert_close(

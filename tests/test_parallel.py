@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 import torch
@@ -62,3 +63,32 @@ def test_an_error_of_a_piece_is_raised(n_threads):
 
 def test_no_piece_is_no_work(n_threads):
     side_by_side(lambda piece: pytest.fail("called"), [])
+
+
+def test_pieces_are_taken_one_by_one_and_no_more_after_an_error(n_threads):
+    taken, busy = [], threading.Lock()
+
+    def pieces():
+        for piece in range(50):
+            assert busy.acquire(blocking=False)
+            taken.append(piece)
+            busy.release()
+            yield piece
+
+    def work(piece):
+        time.sleep(0.005)
+        if piece == 3:
+            raise ValueError("piece 3")
+
+    with pytest.raises(ValueError, match="piece 3"):
+        side_by_side(work, pieces())
+    assert 4 <= len(taken) < 50
+
+
+def test_an_error_of_the_pieces_is_raised(n_threads):
+    def pieces():
+        yield 0
+        raise ValueError("no piece")
+
+    with pytest.raises(ValueError, match="no piece"):
+        side_by_side(lambda piece: None, pieces())
