@@ -76,7 +76,8 @@ class FoldedEncoder:
     @torch.no_grad()
     def words(self, x: Tensor) -> Tensor:
         """Words (n, E) as the encoder reads them, and ones below them: (n + 1, 2 * width)."""
-        out = x.new_zeros(len(x) + 1, 2, self.width)
+        out = x.new_empty(len(x) + 1, 2, self.width)
+        out[:, 1, self.size :] = 0.0
         out[-1, 0] = 1.0
         for some, part in zip(x.split(WORDS), out[:-1].split(WORDS), strict=True):
             place = 0
