@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg.blas import ssyrk
 from scipy.linalg.lapack import dposv
 
 from sk_inceptionxml.threads import one_blas_thread
@@ -243,7 +242,7 @@ def largest(
 def cosines(
     columns: np.ndarray, data: np.ndarray, lengths: np.ndarray, place: np.ndarray
 ) -> np.ndarray:
-    """Products of k sparse rows with each other: (k, k), right below the diagonal alone.
+    """Products of k sparse rows with each other: (k, k), but for the diagonal.
 
     Parameters
     ----------
@@ -271,7 +270,7 @@ def cosines(
     dense = np.zeros((k, width + 1), dtype=np.float32)
     dense.ravel()[np.repeat(np.arange(0, dense.size, width + 1), lengths) + column] = data
     dense[:, width] = 0.0
-    gram: np.ndarray = ssyrk(1.0, dense.T, trans=1, lower=1)
+    gram: np.ndarray = dense @ dense.T  # SciPy's ssyrk would let no other thread run meanwhile
     return gram
 
 
