@@ -100,6 +100,25 @@ def test_one_row_of_one_word_equals_literal(size):
     torch.testing.assert_close(encoder(x), literal_forward(encoder, x), rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[3], SIZES[9]])
+def test_words_looked_up_and_weighted_with_the_embedding_skip_equal_literal(size):
+    encoder = make_encoder(*size)
+    encoder.skip = torch.nn.Linear(size[1], encoder.n_features, bias=False).double()
+    encoder.eval()
+    g = torch.Generator().manual_seed(4)
+    table = torch.randn(9, size[1], generator=g, dtype=torch.float64) * 0.3
+    table[0] = 0.0
+    ids = torch.tensor([[3, 8, 3], [5, 0, 0], [1, 2, 0], [0, 0, 0]])
+    weights = torch.rand(4, 3, generator=g, dtype=torch.float64) + 0.5
+    x, lengths = table[ids] * weights[..., None], (ids != 0).sum(1)
+    total = x.sum(1) / torch.tensor([3.0, 1.0, 2.0, 1.0]).double().sqrt()[:, None]
+    expected = literal_forward(encoder, x) + encoder.skip(total)
+    close = {"rtol": 1e-9, "atol": 1e-10}
+    torch.testing.assert_close(encoder(x, lengths), expected, **close)
+    found = encoder.evaluate(ids, weights, encoder.words(table), lengths)
+    torch.testing.assert_close(found, expected, **close)
+
+
 def test_features_of_a_row_do_not_depend_on_its_neighbours():
     encoder = make_encoder(*SIZES[1]).eval()
     x = make_batch(150, 4, SIZES[1][1])  # more than are computed at once
