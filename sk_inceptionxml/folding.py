@@ -73,21 +73,17 @@ class FoldedEncoder:
         self.values = (enhance.gamma_dims * enhance.dims())[turned].t().contiguous()
         self.skip = None if encoder.skip is None else encoder.skip.weight[:, turned]
 
-    @torch.no_grad()
     def words(self, x: Tensor) -> Tensor:
         """Words (n, E) as the encoder reads them, and ones below them: (n + 1, 2 * width)."""
-        out = x.new_empty(len(x) + 1, 2, self.width)
-        out[:, 1, self.size :] = 0.0
-        out[-1, 0] = 1.0
-        for some, part in zip(x.split(WORDS), out[:-1].split(WORDS), strict=True):
-            place = 0
-            for start, n in self.pieces:
-                part[:, 0, place : place + n] = some[:, start : start + n]
-                place += n
-            torch.mm(some, self.values, out=part[:, 1, : self.size])
-        return out.flatten(1)
+        rest = x.new_zeros(WORDS, self.width - self.size)
+        blocks = []
+        for some in x.split(WORDS):
+            turned = [some[:, start : start + n] for start, n in self.pieces]
+            blocks.append(torch.cat([*turned, some @ self.values, rest[: len(some)]], dim=1))
+        ones = x.new_zeros(1, 2 * self.width)
+        ones[:, : self.width] = 1.0
+        return torch.cat([*blocks, ones])
 
-    @torch.no_grad()
     def __call__(self, x: Tensor, n_words: Tensor) -> Tensor:
         """Features (B, n_features) of texts of S words.
 
