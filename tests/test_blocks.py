@@ -61,6 +61,8 @@ def test_words_with_bias_are_wrapped_words_above_ones():
     x = torch.randn(2, 3, 7).double()
     expected = torch.cat([wrap(x, -2, 10, dim=2), torch.ones(2, 1, 10).double()], dim=1)
     assert torch.equal(with_bias(x, -2, 10), expected)
+    with torch.inference_mode():
+        assert torch.equal(with_bias(x, -2, 10), expected)
 
 
 def test_projection_enhances_and_adds_the_bias():
