@@ -75,14 +75,16 @@ class FoldedEncoder:
 
     def words(self, x: Tensor) -> Tensor:
         """Words (n, E) as the encoder reads them, and ones below them: (n + 1, 2 * width)."""
-        rest = x.new_zeros(WORDS, self.width - self.size)
-        blocks = []
-        for some in x.split(WORDS):
-            turned = [some[:, start : start + n] for start, n in self.pieces]
-            blocks.append(torch.cat([*turned, some @ self.values, rest[: len(some)]], dim=1))
-        ones = x.new_zeros(1, 2 * self.width)
-        ones[:, : self.width] = 1.0
-        return torch.cat([*blocks, ones])
+        out = x.new_empty(len(x) + 1, 2, self.width)
+        out[-1, 0], out[-1, 1], out[:, 1, self.size :] = 1.0, 0.0, 0.0
+        for first in range(0, len(x), WORDS):
+            some, place = x[first : first + WORDS], 0
+            part = out[first : first + len(some)]
+            for start, n in self.pieces:
+                part[:, 0, place : place + n] = some[:, start : start + n]
+                place += n
+            part[:, 1, : self.size] = some @ self.values
+        return out.flatten(1)
 
     def __call__(self, x: Tensor, n_words: Tensor) -> Tensor:
         """Features (B, n_features) of texts of S words.
