@@ -1,6 +1,7 @@
 """Cost against the number of labels: training, memory, prediction, size.
 
     python benchmarks/scaling.py --labels 10000,100000,1000000
+    python benchmarks/scaling.py --labels 100000 --clusters 1639 --network-alone --queries 10000
 
 Every size runs in a process of its own, so that its peak memory is its own. The data are
 synthetic: only the times and sizes mean something, P@1 beside that of the most frequent label
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-N_QUERIES, N_SINGLE, WARM_UP = 2000, 100, 10
+N_SINGLE, WARM_UP = 100, 10
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 COLUMNS: dict[str, tuple[str, str]] = {
     "train_rows": ("training rows", ",.0f"),
@@ -113,9 +114,9 @@ def measure(args: argparse.Namespace, n_labels: int) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     n = max(100, int(n_labels * args.rows_per_label))
     data = make_short_text(
-        n_samples=n + N_QUERIES, n_labels=n_labels, as_text=True, indicator="csr", random_state=0
+        n_samples=n + args.queries, n_labels=n_labels, as_text=True, indicator="csr", random_state=0
     )
-    order = np.random.default_rng(0).permutation(n + N_QUERIES)
+    order = np.random.default_rng(0).permutation(n + args.queries)
     train, test = np.sort(order[:n]), order[n:]
     texts, queries = [data.data[i] for i in train], [data.data[i] for i in test]
     Y, Y_test = data.target[train], data.target[test]
@@ -125,6 +126,8 @@ def measure(args: argparse.Namespace, n_labels: int) -> dict[str, Any]:
         head=args.head,
         max_epochs=args.epochs,
         label_optimizer="adagrad",
+        n_clusters=args.clusters,
+        n_neighbors=0 if args.network_alone else 100,
         callbacks=[("row_counter", counter)],
         n_jobs=args.threads,
         random_state=0,
@@ -162,7 +165,9 @@ def run_alone(args: argparse.Namespace, n_labels: int) -> dict[str, Any]:
     """Measure one size in a fresh process."""
     command = [sys.executable, __file__, "--one", str(n_labels), "--head", args.head]
     command += ["--epochs", str(args.epochs), "--rows-per-label", str(args.rows_per_label)]
-    command += ["--threads", str(args.threads)]
+    command += ["--threads", str(args.threads), "--queries", str(args.queries)]
+    command += ["--clusters", str(args.clusters)] if args.clusters else []
+    command += ["--network-alone"] if args.network_alone else []
     env = {**os.environ, **{name: str(args.threads) for name in THREADS}}
     env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
@@ -194,6 +199,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rows-per-label", type=float, default=0.5)
     parser.add_argument("--head", choices=["sync", "ova"], default="sync")
+    parser.add_argument("--clusters", type=int, help="of the synchronized head")
+    parser.add_argument("--network-alone", action="store_true", help="no lexical neighbours")
+    parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)

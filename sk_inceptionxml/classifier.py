@@ -71,7 +71,7 @@ class InceptionXMLClassifier(
         One-vs-all over every label, or synchronized shortlisting. "auto" is "sync" from 20,000
         labels on.
     n_clusters : int or None, default=None
-        Meta-labels of the sync head; None makes clusters of 8 labels, but 32,768 at most.
+        Meta-labels of the sync head; None makes clusters of 8 labels, but 16,384 at most.
     clusters : array-like of shape (n_labels,) or None, default=None
         Meta-label of every label, in the order of ``classes_``, instead of the clustering.
     beam_size : int, default=4

@@ -101,7 +101,9 @@ class Convolution(NamedTuple):
     def filters(self, weight: Tensor) -> Filters | Tensor:
         """What the inputs are multiplied with, from taps (n_taps, n_in, n_out)."""
         # in half precision the sums at the points 2 and -2 would lose what the products mean
-        if not self.n_points or torch.is_autocast_enabled(weight.device.type):
+        device = weight.device.type
+        mixed = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+        if mixed or not self.n_points:
             return weight
         matrix = _scheme(self.n_points, self.n_taps, weight.dtype, weight.device).filters
         ends = weight[:, :, self.ends]

@@ -48,7 +48,7 @@ MIN_EPOCHS, MAX_EPOCHS = 5, 60
 LABEL_LR = {"adam": 1e-3, "adagrad": 3e-2}
 SYNC_LABELS = 20_000  # one-vs-all takes longer from here on, and is no more accurate
 CLUSTER_SIZE = 8
-MAX_CLUSTERS = 32_768  # beyond, the meta-classifier would cost more than larger clusters do
+MAX_CLUSTERS = 16_384  # beyond, the meta-classifier would cost more than larger clusters do
 
 
 class StateStore(Protocol):

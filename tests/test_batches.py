@@ -72,10 +72,12 @@ def test_same_generator_same_batches():
     assert run() == run()
 
 
-def test_prediction_batches_cut_at_max_len_and_cover_all_rows_longest_first():
+@pytest.mark.parametrize("size", [1, 5, 10, 50])
+def test_prediction_batches_cut_at_max_len_and_cover_all_rows_longest_first(size):
     tokens = make_tokens()
     rows, shortest = [], 4
-    for part, X in prediction_batches(tokens, 4, 10):
+    for part, X in prediction_batches(tokens, 4, size):
+        assert 0 < len(part) <= size
         rows += part.tolist()
         lengths = np.minimum(tokens.lengths[part], 4)
         assert (lengths <= shortest).all()

@@ -164,3 +164,9 @@ def test_batch_of_one_row_trains():
     encoder = make_encoder(*SIZES[5]).train()
     out = encoder(make_batch(1, 3, 30))
     assert torch.isfinite(out).all()
+
+
+def test_encoder_runs_without_storage_as_its_operations_are_counted():
+    with torch.device("meta"):
+        encoder = InceptionEncoder(8, 64, 4, (4, 8)).eval()
+        assert encoder(torch.randn(5, 6, 64)).shape == (5, encoder.n_features)

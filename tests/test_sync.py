@@ -160,7 +160,7 @@ def test_detached_keeps_the_extreme_gradient_out_of_the_encoder():
 
 
 @pytest.mark.parametrize("shared", [0, 1e9], ids=["by cluster", "by row"])
-@pytest.mark.parametrize("budget", [1, 1 << 22])
+@pytest.mark.parametrize("budget", [1, 40, 1 << 22])
 def test_topk_equals_scoring_every_label_of_the_best_clusters(budget, shared, monkeypatch):
     monkeypatch.setattr("sk_inceptionxml.sync.GATHER_BUDGET", budget)
     monkeypatch.setattr("sk_inceptionxml.sync.ROWS_A_CLUSTER", shared)
