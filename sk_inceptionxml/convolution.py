@@ -133,14 +133,15 @@ def _minimal_filtering(x: Tensor, filters: Filters, bias: Tensor, plan: Convolut
     out = x.new_empty(len(inputs) * step, x.shape[1], filters.inner.shape[2])
     targets = _tiles(out, step, step)
     for some in _groups(inputs, x):
+        target = targets[some]
         transformed = _transform(scheme.inputs, inputs[some], x.shape[2])
         product = x.new_empty(n_points, transformed.shape[1], out.shape[2])
         torch.bmm(transformed[:-2], filters.inner, out=product[:-2])
+        at_ends = product[-2:]
         if filters.outer.shape[2] < out.shape[2]:
-            product[-2:] = 0.0
-        torch.bmm(transformed[-2:], filters.outer, out=product[-2:, :, plan.ends])
-        product[0] += bias  # the value at the point 1 enters every output once
-        target = targets[some]
+            at_ends.zero_()
+        torch.bmm(transformed[-2:], filters.outer, out=at_ends[:, :, plan.ends])
+        product[0].add_(bias)  # the value at the point 1 enters every output once
         product = _by_tile(product, len(target))
         torch.bmm(scheme.output.expand(len(target), -1, -1), product, out=target)
     return out
@@ -172,9 +173,11 @@ class _MinimalFiltering(torch.autograd.Function):
         own_matrix, shared_matrix = scheme.inputs.t().split([step, n_taps - 1])
         for some in reversed(_groups(inputs, x)):  # a tile writes its own before others add to it
             above = _transform(scheme.output.t(), grads[some], grad.shape[2])
+            above[:, -1] = 0.0
             grad_bias += above[0].sum(0)
             at_ends = above[-2:, :, plan.ends]
             below = _transform(scheme.inputs, inputs[some], x.shape[2])
+            below[:, -1] = 0.0  # the sums over rows have this row, too
             grad_inner.baddbmm_(below[:-2].transpose(1, 2), above[:-2])
             grad_outer.baddbmm_(below[-2:].transpose(1, 2), at_ends)
             torch.bmm(above[:-2], inner.transpose(1, 2), out=below[:-2])
@@ -206,14 +209,13 @@ def _groups(tiles: Tensor, x: Tensor) -> list[slice]:
 
 
 def _transform(matrix: Tensor, tiles: Tensor, width: int) -> Tensor:
-    """The product of a matrix with every tile, and a row of zeros: (points, n_tiles * B + 1, C).
+    """The product of a matrix with every tile, and a row without meaning: (points, n * B + 1, C).
 
     Without that row points would mostly be a multiple of 4 KB apart, and share their places in
     the processor's cache.
     """
     n, _, columns = tiles.shape
     out = tiles.new_empty(len(matrix), n * columns // width + 1, width)
-    out[:, -1] = 0.0
     torch.bmm(matrix.expand(n, -1, -1), tiles, out=_by_tile(out, n))
     return out
 
