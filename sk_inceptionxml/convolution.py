@@ -132,18 +132,22 @@ def _minimal_filtering(x: Tensor, filters: Filters, bias: Tensor, plan: Convolut
     inputs = _tiles(x, step, n_points)
     out = x.new_empty(len(inputs) * step, x.shape[1], filters.inner.shape[2])
     targets = _tiles(out, step, step)
+    n = 0
     for some in _groups(inputs, x):
         target = targets[some]
-        transformed = _transform(scheme.inputs, inputs[some], x.shape[2])
-        product = x.new_empty(n_points, transformed.shape[1], out.shape[2])
-        torch.bmm(transformed[:-2], filters.inner, out=product[:-2])
-        at_ends = product[-2:]
-        if filters.outer.shape[2] < out.shape[2]:
-            at_ends.zero_()
-        torch.bmm(transformed[-2:], filters.outer, out=at_ends[:, :, plan.ends])
-        product[0].add_(bias)  # the value at the point 1 enters every output once
-        product = _by_tile(product, len(target))
-        torch.bmm(scheme.output.expand(len(target), -1, -1), product, out=target)
+        if len(target) != n:  # all are alike but for the last; each call of torch takes its time
+            n = len(target)
+            values, value_tiles = _at_points(x, n_points, n, x.shape[2])
+            product, product_tiles = _at_points(x, n_points, n, out.shape[2])
+            if filters.outer.shape[2] < out.shape[2]:
+                product[-2:] = 0.0
+            inner, outer, at_one = product[:-2], product[-2:, :, plan.ends], product[0]
+            transform, interpolation = (m.expand(n, -1, -1) for m in (scheme.inputs, scheme.output))
+        torch.bmm(transform, inputs[some], out=value_tiles)
+        torch.bmm(values[:-2], filters.inner, out=inner)
+        torch.bmm(values[-2:], filters.outer, out=outer)
+        at_one.add_(bias)  # the value at the point 1 enters every output once
+        torch.bmm(interpolation, product_tiles, out=target)
     return out
 
 
@@ -170,22 +174,30 @@ class _MinimalFiltering(torch.autograd.Function):
         own = _tiles(grad_x[: len(grad)], step, step)
         shared = _tiles(grad_x, step, n_taps - 1, first=step)
         grad_x[len(grad) :] = 0.0  # the last tile shares these inputs with none
-        own_matrix, shared_matrix = scheme.inputs.t().split([step, n_taps - 1])
+        n = 0
         for some in reversed(_groups(inputs, x)):  # a tile writes its own before others add to it
-            above = _transform(scheme.output.t(), grads[some], grad.shape[2])
-            above[:, -1] = 0.0
+            target = own[some]
+            if len(target) != n:
+                n = len(target)
+                above, above_tiles = _at_points(x, n_points, n, grad.shape[2])
+                below, below_tiles = _at_points(x, n_points, n, x.shape[2])
+                above[:, -1] = below[:, -1] = 0.0  # the sums over rows have this row, too
+                at_ends = above[-2:, :, plan.ends]
+                transform, interpolation = (
+                    m.expand(n, -1, -1) for m in (scheme.inputs, scheme.output.t())
+                )
+                own_matrix, shared_matrix = (
+                    m.expand(n, -1, -1) for m in scheme.inputs.t().split([step, n_taps - 1])
+                )
+            torch.bmm(interpolation, grads[some], out=above_tiles)
+            torch.bmm(transform, inputs[some], out=below_tiles)
             grad_bias += above[0].sum(0)
-            at_ends = above[-2:, :, plan.ends]
-            below = _transform(scheme.inputs, inputs[some], x.shape[2])
-            below[:, -1] = 0.0  # the sums over rows have this row, too
             grad_inner.baddbmm_(below[:-2].transpose(1, 2), above[:-2])
             grad_outer.baddbmm_(below[-2:].transpose(1, 2), at_ends)
             torch.bmm(above[:-2], inner.transpose(1, 2), out=below[:-2])
             torch.bmm(at_ends, outer.transpose(1, 2), out=below[-2:])
-            target = own[some]
-            below = _by_tile(below, len(target))
-            torch.bmm(own_matrix.expand(len(target), -1, -1), below, out=target)
-            shared[some].baddbmm_(shared_matrix.expand(len(target), -1, -1), below)
+            torch.bmm(own_matrix, below_tiles, out=target)
+            shared[some].baddbmm_(shared_matrix, below_tiles)
         return grad_x, grad_inner, grad_outer, grad_bias, None
 
 
@@ -208,18 +220,11 @@ def _groups(tiles: Tensor, x: Tensor) -> list[slice]:
     return [slice(i, i + n) for i in range(0, len(tiles), n)]
 
 
-def _transform(matrix: Tensor, tiles: Tensor, width: int) -> Tensor:
-    """The product of a matrix with every tile, and a row without meaning: (points, n * B + 1, C).
+def _at_points(x: Tensor, n_points: int, n_tiles: int, width: int) -> tuple[Tensor, Tensor]:
+    """Buffer (points, n_tiles * B + 1, width), and its rows as columns (n_tiles, points, ...).
 
-    Without that row points would mostly be a multiple of 4 KB apart, and share their places in
-    the processor's cache.
+    Without the last row, which has no meaning, points would mostly be a multiple of 4 KB apart, and
+    share their places in the processor's cache.
     """
-    n, _, columns = tiles.shape
-    out = tiles.new_empty(len(matrix), n * columns // width + 1, width)
-    torch.bmm(matrix.expand(n, -1, -1), tiles, out=_by_tile(out, n))
-    return out
-
-
-def _by_tile(x: Tensor, n: int) -> Tensor:
-    """Rows (points, n * B + 1, C) as columns of n tiles: (n, points, B * C)."""
-    return x[:, :-1].view(len(x), n, -1).transpose(0, 1)
+    rows = x.new_empty(n_points, n_tiles * x.shape[1] + 1, width)
+    return rows, rows[:, :-1].view(n_points, n_tiles, -1).transpose(0, 1)
