@@ -127,11 +127,12 @@ def measure(args: argparse.Namespace, n_labels: int) -> dict[str, Any]:
         max_epochs=args.epochs,
         label_optimizer="adagrad",
         n_clusters=args.clusters,
-        n_neighbors=0 if args.network_alone else 100,
         callbacks=[("row_counter", counter)],
         n_jobs=args.threads,
         random_state=0,
     )
+    if args.network_alone:
+        clf.set_params(n_neighbors=0)
     result: dict[str, Any] = {"n_labels": n_labels, "data_mb": memory_mb("VmRSS")}
     start = time.perf_counter()
     with timed(training, ["make_clusters", "embedding_table"]) as seconds:

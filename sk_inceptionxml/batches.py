@@ -141,15 +141,10 @@ def prediction_batches(
 ) -> Iterator[tuple[np.ndarray, dict[str, Tensor]]]:
     """Row numbers and inputs, sorted by length so that padding is small.
 
-    Processors that share many batches end together: the longest rows come first, and the last
-    four batches are halved.
+    The longest come first: processors that share the batches end with short ones, together.
     """
     order = np.argsort(-np.minimum(tokens.lengths, max_len), kind="stable")
-    start, many = 0, len(order) >= 8 * batch_size
-    while start < len(order):
-        at_end = many and len(order) - start <= 4 * batch_size
-        size = max(1, batch_size // 2) if at_end else batch_size
-        rows = order[start : start + size]
-        start += size
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
         ids, weights = pad(tokens.take(rows))
         yield rows, as_input(ids, weights, max_len)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sk_inceptionxml.blocks import STRIDE, blocks, pieces
+from sk_inceptionxml.blocks import STRIDE, blocks, wrap
 
 ROWS = 128  # texts at once, so that what belongs to them stays in the cache
 WORDS = 512  # of a product: MKL takes up to half longer for many thousands of rows at once
@@ -66,23 +66,22 @@ class FoldedEncoder:
         self.size = len(enhance.dims.weight)
         self.n_positions = STRIDE * self.convolve.n_inputs
         self.width = max(self.size, self.n_positions)
-        self.pieces = pieces(branches.first, self.width, self.size)
-        start = self.pieces[0][0]
-        turned = torch.arange(start, start + self.size, device=self.project.device) % self.size
+        self.first = branches.first
         self.word_attention = enhance.gamma_words * enhance.words()
-        self.values = (enhance.gamma_dims * enhance.dims())[turned].t().contiguous()
-        self.skip = None if encoder.skip is None else encoder.skip.weight[:, turned]
+        dims = enhance.gamma_dims * enhance.dims()
+        self.values = wrap(dims, self.first, self.size, dim=0).t().contiguous()
+        self.skip = None
+        if encoder.skip is not None:
+            self.skip = wrap(encoder.skip.weight, self.first, self.size, dim=1)
 
     def words(self, x: Tensor) -> Tensor:
         """Words (n, E) as the encoder reads them, and ones below them: (n + 1, 2 * width)."""
         out = x.new_empty(len(x) + 1, 2, self.width)
         out[-1, 0], out[-1, 1], out[:, 1, self.size :] = 1.0, 0.0, 0.0
-        for first in range(0, len(x), WORDS):
-            some, place = x[first : first + WORDS], 0
-            part = out[first : first + len(some)]
-            for start, n in self.pieces:
-                part[:, 0, place : place + n] = some[:, start : start + n]
-                place += n
+        for start in range(0, len(x), WORDS):
+            some = x[start : start + WORDS]
+            part = out[start : start + len(some)]
+            part[:, 0] = wrap(some, self.first, self.width, dim=1)
             part[:, 1, : self.size] = some @ self.values
         return out.flatten(1)
 

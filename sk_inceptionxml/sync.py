@@ -388,16 +388,12 @@ class SyncHead(nn.Module):
 
     def _by_row(self, r: Tensor, positions: Tensor) -> Tensor:
         """Products (B, K * s) of features (B, D) with the labels at positions (B, K * s)."""
-        n_columns = min(positions.shape[1], max(1, GATHER_BUDGET // r.shape[1]))
-        n_rows = max(1, GATHER_BUDGET // (n_columns * r.shape[1]))
         parts = []
-        for some, own in zip(positions.split(n_rows), r.unsqueeze(1).split(n_rows), strict=True):
+        step = max(1, GATHER_BUDGET // (positions.shape[1] * r.shape[1]))
+        for p, own in zip(positions.split(step), r.split(step), strict=True):
             # this side first: a product with one column is many times slower
-            products = [
-                torch.bmm(own, self._vectors(p, r.dtype).transpose(1, 2))
-                for p in some.split(n_columns, dim=1)
-            ]
-            parts.append(torch.cat(products, dim=2).squeeze(1))
+            z = torch.bmm(own.unsqueeze(1), self._vectors(p, r.dtype).transpose(1, 2))
+            parts.append(z.squeeze(1))
         return torch.cat(parts)
 
     def _by_cluster(self, r: Tensor, clusters: Tensor) -> Tensor:
