@@ -68,15 +68,6 @@ def circular_blocks(x: Tensor, n: int) -> Tensor:
     return blocks.transpose(0, 1).contiguous()
 
 
-def blocks(x: Tensor, n: int) -> Tensor:
-    """Positions (T, B, C) as n blocks of four (n, B, 4 C); zeros follow the last position."""
-    t, b, c = x.shape
-    if t < n * STRIDE:
-        x = F.pad(x, (0, 0, 0, 0, 0, n * STRIDE - t))
-    grouped = x[: n * STRIDE].view(n, STRIDE, b, c)
-    return grouped.transpose(1, 2).reshape(n, b, STRIDE * c)
-
-
 def with_bias(x: Tensor, first: int, length: int) -> Tensor:
     """Words (B, S, E) on a circular axis as ``wrap`` gives them, and below them a word of ones."""
     return F.pad(wrap(x, first, length, dim=2), (0, 0, 0, 1), value=1.0)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -61,6 +62,9 @@ def _scheme(n_points: int, n_taps: int, dtype: torch.dtype, device: torch.device
 class Convolution(NamedTuple):
     """``out[t] = bias + sum_j x[t + j] @ weight[j]`` for every row of x.
 
+    With a stride the inputs of an output, and of a tap, are as many that follow each other:
+    ``x[stride * (t + j) : stride * (t + j + 1)]``, side by side.
+
     Parameters
     ----------
     n_taps : int
@@ -70,11 +74,14 @@ class Convolution(NamedTuple):
     ends : slice
         Columns of the weight whose first or last tap is not zero, all by default: where a filter
         is shorter than the others, its values at zero and infinity need no product.
+    stride : int
+        Inputs from an output to the next.
     """
 
     n_taps: int
     length: int
     ends: slice = slice(None)
+    stride: int = 1
 
     @property
     def n_points(self) -> int:
@@ -94,12 +101,17 @@ class Convolution(NamedTuple):
         return max(1, self.n_points - self.n_taps + 1)
 
     @property
+    def n_tiles(self) -> int:
+        """Tiles of all outputs; the last one may go past them."""
+        return -(-self.length // self.step)
+
+    @property
     def n_inputs(self) -> int:
         """Inputs that are read for all outputs; also past the last window."""
-        return -(-self.length // self.step) * self.step + self.n_taps - 1
+        return self.stride * (self.n_tiles * self.step + self.n_taps - 1)
 
     def filters(self, weight: Tensor) -> Filters | Tensor:
-        """What the inputs are multiplied with, from taps (n_taps, n_in, n_out)."""
+        """What the inputs are multiplied with, from taps (n_taps, stride * n_in, n_out)."""
         # in half precision the sums at the points 2 and -2 would lose what the products mean
         device = weight.device.type
         mixed = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
@@ -112,8 +124,14 @@ class Convolution(NamedTuple):
         return Filters(inner, outer)
 
     def __call__(self, x: Tensor, filters: Filters | Tensor, bias: Tensor) -> Tensor:
-        """Outputs (length, B, n_out) of contiguous inputs (n_inputs, B, n_in)."""
+        """Outputs (length, B, n_out) of contiguous inputs (n_inputs, B, n_in).
+
+        Where there are fewer, zeros follow; more are not read.
+        """
+        if len(x) < self.n_inputs:
+            x = F.pad(x, (0, 0, 0, 0, 0, self.n_inputs - len(x)))
         if isinstance(filters, Tensor):
+            x = _side_by_side(x[: self.n_inputs], self.stride)
             out: Tensor = bias
             for j in range(self.n_taps):
                 flat = x[j : j + self.length].reshape(-1, x.shape[2])
@@ -129,11 +147,12 @@ class Convolution(NamedTuple):
 def _minimal_filtering(x: Tensor, filters: Filters, bias: Tensor, plan: Convolution) -> Tensor:
     n_points, step = plan.n_points, plan.step
     scheme = _scheme(n_points, plan.n_taps, x.dtype, x.device)
-    inputs = _tiles(x, step, n_points)
-    out = x.new_empty(len(inputs) * step, x.shape[1], filters.inner.shape[2])
+    phases = _phases(x, plan, step, n_points)
+    inner_filters, outer_filters = (f.split(x.shape[2], dim=1) for f in filters)
+    out = x.new_empty(plan.n_tiles * step, x.shape[1], filters.inner.shape[2])
     targets = _tiles(out, step, step)
     n = 0
-    for some in _groups(inputs, x):
+    for some in _groups(plan.n_tiles, x):
         target = targets[some]
         if len(target) != n:  # all are alike but for the last; each call of torch takes its time
             n = len(target)
@@ -143,9 +162,11 @@ def _minimal_filtering(x: Tensor, filters: Filters, bias: Tensor, plan: Convolut
                 product[-2:] = 0.0
             inner, outer, at_one = product[:-2], product[-2:, :, plan.ends], product[0]
             transform, interpolation = (m.expand(n, -1, -1) for m in (scheme.inputs, scheme.output))
-        torch.bmm(transform, inputs[some], out=value_tiles)
-        torch.bmm(values[:-2], filters.inner, out=inner)
-        torch.bmm(values[-2:], filters.outer, out=outer)
+        for j, inputs in enumerate(phases):
+            torch.bmm(transform, inputs[some], out=value_tiles)
+            beta = min(j, 1)  # the first phase overwrites what is there
+            inner.baddbmm_(values[:-2], inner_filters[j], beta=beta)
+            outer.baddbmm_(values[-2:], outer_filters[j], beta=beta)
         at_one.add_(bias)  # the value at the point 1 enters every output once
         torch.bmm(interpolation, product_tiles, out=target)
     return out
@@ -170,13 +191,15 @@ class _MinimalFiltering(torch.autograd.Function):
         grad = grad.contiguous()
         grad_x, grad_bias = torch.empty_like(x), x.new_zeros(inner.shape[2])
         grad_inner, grad_outer = torch.zeros_like(inner), torch.zeros_like(outer)
-        grads, inputs = _tiles(grad, step, step), _tiles(x, step, n_points)
-        own = _tiles(grad_x[: len(grad)], step, step)
-        shared = _tiles(grad_x, step, n_taps - 1, first=step)
-        grad_x[len(grad) :] = 0.0  # the last tile shares these inputs with none
+        grads, phases = _tiles(grad, step, step), _phases(x, plan, step, n_points)
+        own = _phases(grad_x, plan, step, step)
+        shared = _phases(grad_x, plan, step, n_taps - 1, first=step)
+        by_phase = [f.split(x.shape[2], dim=1) for f in (inner, outer, grad_inner, grad_outer)]
+        grad_x[plan.stride * len(grad) :] = 0.0  # the last tile shares these inputs with none
         n = 0
-        for some in reversed(_groups(inputs, x)):  # a tile writes its own before others add to it
-            target = own[some]
+        # a tile writes its own before others add to it
+        for some in reversed(_groups(plan.n_tiles, x)):
+            target = grads[some]
             if len(target) != n:
                 n = len(target)
                 above, above_tiles = _at_points(x, n_points, n, grad.shape[2])
@@ -189,16 +212,37 @@ class _MinimalFiltering(torch.autograd.Function):
                 own_matrix, shared_matrix = (
                     m.expand(n, -1, -1) for m in scheme.inputs.t().split([step, n_taps - 1])
                 )
-            torch.bmm(interpolation, grads[some], out=above_tiles)
-            torch.bmm(transform, inputs[some], out=below_tiles)
+            torch.bmm(interpolation, target, out=above_tiles)
             grad_bias += above[0].sum(0)
-            grad_inner.baddbmm_(below[:-2].transpose(1, 2), above[:-2])
-            grad_outer.baddbmm_(below[-2:].transpose(1, 2), at_ends)
-            torch.bmm(above[:-2], inner.transpose(1, 2), out=below[:-2])
-            torch.bmm(at_ends, outer.transpose(1, 2), out=below[-2:])
-            torch.bmm(own_matrix, below_tiles, out=target)
-            shared[some].baddbmm_(shared_matrix, below_tiles)
+            for j, (inputs, w, w_ends, grad_w, grad_w_ends) in enumerate(
+                zip(phases, *by_phase, strict=True)
+            ):
+                torch.bmm(transform, inputs[some], out=below_tiles)
+                grad_w.baddbmm_(below[:-2].transpose(1, 2), above[:-2])
+                grad_w_ends.baddbmm_(below[-2:].transpose(1, 2), at_ends)
+                torch.bmm(above[:-2], w.transpose(1, 2), out=below[:-2])
+                torch.bmm(at_ends, w_ends.transpose(1, 2), out=below[-2:])
+                torch.bmm(own_matrix, below_tiles, out=own[j][some])
+                shared[j][some].baddbmm_(shared_matrix, below_tiles)
         return grad_x, grad_inner, grad_outer, grad_bias, None
+
+
+def _side_by_side(x: Tensor, stride: int) -> Tensor:
+    """Inputs (stride * n, B, C) as (n, B, stride * C)."""
+    if stride == 1:
+        return x
+    grouped = x.view(-1, stride, *x.shape[1:])
+    return grouped.transpose(1, 2).flatten(2)
+
+
+def _phases(x: Tensor, plan: Convolution, step: int, size: int, first: int = 0) -> list[Tensor]:
+    """Windows, as of ``_tiles``, of every ``stride``-th input, from each of the first ones on.
+
+    A convolution with a stride is the sum of as many without one.
+    """
+    return [
+        _tiles(x[j :: plan.stride], step, size, first)[: plan.n_tiles] for j in range(plan.stride)
+    ]
 
 
 def _tiles(x: Tensor, step: int, size: int, first: int = 0) -> Tensor:
@@ -211,13 +255,13 @@ def _tiles(x: Tensor, step: int, size: int, first: int = 0) -> Tensor:
     )
 
 
-def _groups(tiles: Tensor, x: Tensor) -> list[slice]:
+def _groups(n_tiles: int, x: Tensor) -> list[slice]:
     """Slices of the tiles of x (T, B, C) that are computed at once."""
-    n = len(tiles)
+    n = n_tiles
     if x.device.type == "cpu":
         n = torch.get_num_threads() * ROWS // max(1, x.shape[1])
     n = max(1, n)
-    return [slice(i, i + n) for i in range(0, len(tiles), n)]
+    return [slice(i, i + n) for i in range(0, n_tiles, n)]
 
 
 def _at_points(x: Tensor, n_points: int, n_tiles: int, width: int) -> tuple[Tensor, Tensor]:

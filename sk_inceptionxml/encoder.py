@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sk_inceptionxml.blocks import STRIDE, block_taps, blocks, circular_blocks, project, with_bias
+from sk_inceptionxml.blocks import STRIDE, block_taps, circular_blocks, project, with_bias
 from sk_inceptionxml.convolution import Convolution
 from sk_inceptionxml.folding import FoldedEncoder
 
@@ -201,7 +201,7 @@ class BranchConvolution(nn.Module):
 
 
 class SecondConvolution(nn.Module):
-    """Convolution of kernel 16 and stride 4 without padding, over blocks of four positions."""
+    """Convolution of kernel 16 and stride 4 without padding."""
 
     def __init__(
         self, n_in: int, n_out: int, length: int, generator: torch.Generator | None = None
@@ -209,13 +209,13 @@ class SecondConvolution(nn.Module):
         super().__init__()
         self.kernel = min(SECOND_KERNEL, length)
         self.out_length = (length - self.kernel) // STRIDE + 1
-        self.convolve = Convolution(-(-self.kernel // STRIDE), self.out_length)
+        self.convolve = Convolution(-(-self.kernel // STRIDE), self.out_length, stride=STRIDE)
         self.weight = nn.Parameter(
             nn.init.xavier_uniform_(torch.empty(n_out, n_in, self.kernel), generator=generator)
         )
         self.bias = nn.Parameter(torch.zeros(n_out))
 
-    def forward(self, x: Tensor) -> Tensor:  # (n_inputs, B, 4 C) -> (out_length, B, F)
+    def forward(self, x: Tensor) -> Tensor:  # (length, B, C) -> (out_length, B, F)
         filters = self.convolve.filters(self.block_taps(self.weight))
         return self.convolve(x, filters, self.bias)
 
@@ -366,5 +366,5 @@ class InceptionEncoder(nn.Module):
         h = circular_blocks(h, branches.convolve.n_inputs)
         h = F.gelu(branches(h))  # (E // 4, B, channels)
         h = self.branch_dropout(self.branch_norm(h))
-        h = F.gelu(self.second(blocks(h, self.second.convolve.n_inputs)))  # (T, B, F)
+        h = F.gelu(self.second(h))  # (T, B, F)
         return self.second_norm(h).permute(1, 2, 0).reshape(len(x), -1)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sk_inceptionxml.blocks import STRIDE, blocks, wrap
+from sk_inceptionxml.blocks import STRIDE, wrap
 
 ROWS = 128  # texts at once, so that what belongs to them stays in the cache
 WORDS = 512  # of a product: MKL takes up to half longer for many thousands of rows at once
@@ -132,7 +132,6 @@ class FoldedEncoder:
         h = gelu_(torch.bmm(x.transpose(1, 2), filters))
         h = h.view(len(x), self.convolve.n_inputs, -1).transpose(0, 1).contiguous()
         h = gelu_(self.convolve(h, self.branch_filters, self.branch_bias))
-        h = blocks(h, self.second.n_inputs)
         h = gelu_(self.second(h, self.second_filters, self.second_bias))
         h = torch.addcmul(self.shift, h, self.scale)
         return h.permute(1, 2, 0).reshape(len(x), -1)

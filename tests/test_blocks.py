@@ -8,7 +8,6 @@ import torch
 from sk_inceptionxml.blocks import (
     STRIDE,
     block_taps,
-    blocks,
     circular_blocks,
     project,
     with_bias,
@@ -41,19 +40,11 @@ def test_circular_blocks_start_again_where_the_positions_end(e, n):
     assert torch.equal(out.transpose(0, 1).reshape(2, n * STRIDE, 3), x[:, index])
 
 
-@pytest.mark.parametrize("t", [5, 8, 11])
-def test_blocks_are_followed_by_zeros(t):
-    x = torch.randn(t, 2, 3)
-    positions = blocks(x, 2).view(2, 2, STRIDE, 3).transpose(1, 2).reshape(8, 2, 3)
-    assert torch.equal(positions[: min(t, 8)], x[:8])
-    assert not positions[t:].any()
-
-
 def test_a_product_with_block_taps_is_a_strided_convolution():
-    x, weight = torch.randn(12, 2, 3).double(), torch.randn(5, 3, 8).double()
-    taps, b = block_taps(weight), blocks(x, 3)
+    x, weight = torch.randn(2, 12, 3).double(), torch.randn(5, 3, 8).double()
+    taps, b = block_taps(weight), circular_blocks(x, 3)
     out = b[:-1] @ taps[0] + b[1:] @ taps[1]
-    expected = torch.nn.functional.conv1d(x.permute(1, 2, 0), weight, stride=STRIDE)
+    expected = torch.nn.functional.conv1d(x.transpose(1, 2), weight, stride=STRIDE)
     torch.testing.assert_close(out.permute(1, 2, 0), expected)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from sk_inceptionxml import convolution
 from sk_inceptionxml.convolution import Convolution, Filters
@@ -23,22 +24,27 @@ SIZES = [
 ]
 
 
-def make_problem(n_taps, length, dtype, rows=5, n_in=6, n_out=3):
+def make_problem(n_taps, length, dtype, stride=1, more=0):
+    rows, n_in, n_out = 5, 6, 3
     g = torch.Generator().manual_seed(n_taps * 100 + length)
-    n_inputs = Convolution(n_taps, length).n_inputs
+    n_inputs = Convolution(n_taps, length, stride=stride).n_inputs + more
     x = torch.randn(n_inputs, rows, n_in, generator=g, dtype=dtype).requires_grad_()
-    weight = torch.randn(n_taps, n_in, n_out, generator=g, dtype=dtype).requires_grad_()
+    weight = torch.randn(n_taps, stride * n_in, n_out, generator=g, dtype=dtype).requires_grad_()
     bias = torch.randn(n_out, generator=g, dtype=dtype).requires_grad_()
     return x, weight, bias
 
 
-def minimal(x, weight, bias, length, ends=slice(None)):
-    convolve = Convolution(len(weight), length, ends)
+def minimal(x, weight, bias, length, ends=slice(None), stride=1):
+    convolve = Convolution(len(weight), length, ends, stride)
     return convolve(x, convolve.filters(weight), bias)
 
 
-def direct(x, weight, bias, length):
-    return bias + sum(x[j : j + length] @ w for j, w in enumerate(weight))
+def direct(x, weight, bias, length, stride=1):
+    kernel = weight.reshape(len(weight) * stride, x.shape[2], -1).permute(2, 1, 0)
+    n_read = stride * (length + len(weight) - 1)
+    x = F.pad(x, (0, 0, 0, 0, 0, max(0, n_read - len(x))))[:n_read]
+    out = F.conv1d(x.permute(1, 2, 0), kernel, bias, stride=stride)
+    return out.permute(2, 0, 1)
 
 
 def relative(a, b):
@@ -48,16 +54,19 @@ def relative(a, b):
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize(("n_taps", "length"), SIZES)
 @pytest.mark.parametrize("ends", [slice(None), slice(2)])
-def test_equals_the_direct_convolution(ends, n_taps, length, dtype, bound, monkeypatch):
+@pytest.mark.parametrize(("stride", "more"), [(1, 0), (4, 0), (4, 3), (3, 17), (2, -1), (4, -7)])
+def test_equals_the_direct_convolution(
+    stride, more, ends, n_taps, length, dtype, bound, monkeypatch
+):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(convolution, "ROWS", 10)  # groups of two tiles, the last one smaller
-    problem = make_problem(n_taps, length, dtype)
+    problem = make_problem(n_taps, length, dtype, stride, more)
     x, weight, bias = problem
     mask = torch.ones(weight.shape, dtype=dtype)
     mask[[0, -1]] = 0.0  # filters without ends,
     mask[:, :, ends] = 1.0  # but for these
-    out = minimal(x, weight * mask, bias, length, ends)
-    expected = direct(x, weight * mask, bias, length)
+    out = minimal(x, weight * mask, bias, length, ends, stride)
+    expected = direct(x, weight * mask, bias, length, stride)
     assert out.shape == (length, 5, 3)
     assert relative(out, expected) < bound
     direction = torch.randn(expected.shape, dtype=dtype, generator=torch.Generator().manual_seed(1))
