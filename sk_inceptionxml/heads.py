@@ -120,18 +120,21 @@ def _products_of_few(h: Tensor, w: Tensor) -> Tensor:
     return torch.cat([products.flatten(0, 1), rest @ h.t()]).t()
 
 
-def largest(z: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """``z.topk(k, dim=1)``; among many columns those of the k blocks with the largest maxima."""
+def largest(z: Tensor, k: int, sort: bool = True) -> tuple[Tensor, Tensor]:
+    """``z.topk(k, dim=1)``; among many columns those of the k blocks with the largest maxima.
+
+    Without ``sort`` in any order.
+    """
     n, m = z.shape
     k, n_blocks = min(k, m), m // BLOCK
     if z.device.type != "cpu" or m < MANY_COLUMNS or n_blocks < 2 * k:
-        return z.topk(k, dim=1)
+        return z.topk(k, dim=1, sorted=sort)
     blocks = z[:, : BLOCK * n_blocks].view(n, BLOCK, n_blocks).amax(1)
     best = blocks.topk(k, dim=1, sorted=False).indices
     member = torch.arange(0, BLOCK * n_blocks, n_blocks, device=z.device)
     rest = torch.arange(BLOCK * n_blocks, m, device=z.device).expand(n, -1)
     columns = torch.cat([(best[:, None] + member[:, None]).view(n, -1), rest], dim=1)
-    values, place = z.gather(1, columns).topk(k, dim=1)
+    values, place = z.gather(1, columns).topk(k, dim=1, sorted=sort)
     return values, columns.gather(1, place)
 
 

@@ -88,6 +88,12 @@ def sample_others(
     return columns, weight[columns]
 
 
+def round_up(n: Tensor) -> Tensor:
+    """The next integers of three binary digits and zeros: few values, none a fifth too large."""
+    step = 1 << (torch.frexp(n.float()).exponent - 3).clamp(min=0)
+    return (n + step - 1) // step * step
+
+
 class SynchronizedBranch(nn.Module):
     """Hidden layer of the meta-classifier and of the extreme classifier alike."""
 
@@ -366,9 +372,9 @@ class SyncHead(nn.Module):
     # -- prediction ----------------------------------------------------------------------------
 
     def shortlist(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities (B, K) and clusters (B, K) of the shortlist, best first."""
+        """Log-probabilities (B, K) and clusters (B, K) of the shortlist, in any order."""
         z = logits_of(self.meta(h), self.meta_weight, self.meta_bias)
-        z, clusters = largest(z, self.predict_beam_size)
+        z, clusters = largest(z, self.predict_beam_size, sort=False)
         return F.logsigmoid(z), clusters
 
     def candidates(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -402,21 +408,28 @@ class SyncHead(nn.Module):
         Reads the label vectors once a batch instead of once a row.
         """
         b, k = clusters.shape
-        found, place, n_rows = clusters.flatten().unique(return_inverse=True, return_counts=True)
-        # clusters that equally many rows shortlist stand together, for one batched product
-        order = (n_rows[place] * len(found) + place).argsort(stable=True)
-        row = order // k
-        n_alike = n_rows.unique(return_counts=True)[1]
-        step = max(1, GATHER_BUDGET // (self.members.shape[1] * r.shape[1]))
+        flat = clusters.flatten()
+        n_rows = flat.bincount(minlength=len(self.members))
+        n_slots = round_up(n_rows)
+        # clusters of equally many slots stand together, for one batched product
+        found = n_slots.argsort(stable=True)[int((n_rows == 0).sum()) :]
+        order = (n_slots[flat] * len(n_slots) + flat).argsort(stable=True)
+        unused = n_slots[found] - n_rows[found]
+        before = (unused.cumsum(0) - unused).repeat_interleave(n_rows[found])
+        slot = torch.arange(len(flat), device=flat.device) + before
+        row = flat.new_zeros(int(n_slots.sum()))
+        row[slot] = order // k
+        members = self.members.clamp(min=0)
+        step = max(1, GATHER_BUDGET // (members.shape[1] * r.shape[1]))
+        sizes, n_alike = n_slots[found].unique_consecutive(return_counts=True)
         at, parts = 0, []
-        for alike in n_rows.argsort(stable=True).split(n_alike.tolist()):
-            n = int(n_rows[alike[0]])
+        for n, alike in zip(sizes.tolist(), found.split(n_alike.tolist()), strict=True):
             for some in alike.split(step):
-                vectors = self._vectors(self.members[found[some]].clamp(min=0), r.dtype)
+                vectors = self._vectors(members[some], r.dtype)
                 own = r.index_select(0, row[at : at + n * len(some)]).view(len(some), n, -1)
                 at += n * len(some)
                 parts.append(torch.bmm(own, vectors.transpose(1, 2)).flatten(0, 1))
-        z = torch.cat(parts)
+        z = torch.cat(parts).index_select(0, slot)
         return torch.empty_like(z).index_copy_(0, order, z).view(b, -1)
 
     def _vectors(self, positions: Tensor, dtype: torch.dtype) -> Tensor:
