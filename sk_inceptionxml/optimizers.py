@@ -82,7 +82,9 @@ class RowAdam(Optimizer):
         state = self.state[p]
         if not state:
             state["sum"] = torch.zeros(len(p), dtype=torch.float32, device=p.device)
-        power = grad.float().pow(2).reshape(len(grad), -1).mean(dim=1)
+        flat = grad.reshape(len(grad), -1)
+        norm = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float32)  # no table of squares
+        power = norm.square() / flat.shape[1]
         total = state["sum"]
         if rows is None:
             total += power

@@ -89,7 +89,7 @@ def sample_others(
 
 
 def round_up(n: Tensor) -> Tensor:
-    """The next integers of three binary digits and zeros: few values, none a fifth too large."""
+    """The next integers of three binary digits and zeros: few values, none a quarter too large."""
     step = 1 << (torch.frexp(n.float()).exponent - 3).clamp(min=0)
     return (n + step - 1) // step * step
 

@@ -122,6 +122,9 @@ def test_the_largest_are_those_of_topk(m, k):
     assert torch.equal(values, z.topk(min(k, m), dim=1).values)
     assert torch.equal(z.gather(1, columns), values)
     assert all(len(set(row.tolist())) == min(k, m) for row in columns)
+    values, columns = heads.largest(z, k, sort=False)
+    assert torch.equal(values.sort(dim=1, descending=True).values, z.topk(min(k, m), dim=1).values)
+    assert torch.equal(z.gather(1, columns), values)
 
 
 def test_logits_that_are_no_numbers_are_among_the_largest():

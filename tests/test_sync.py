@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sk_inceptionxml.sync import SyncHead, sample_others
+from sk_inceptionxml.sync import SyncHead, round_up, sample_others
 
 N_LABELS, N_FEATURES = 37, 8
 
@@ -192,6 +192,15 @@ def test_label_vectors_in_half_precision_score_alike_by_cluster_and_by_row(monke
         found.append(head.topk(h, 12))
     for by_cluster, by_row in zip(*found, strict=True):
         torch.testing.assert_close(by_cluster, by_row)
+
+
+def test_numbers_of_slots_are_few_and_hardly_too_large():
+    n = torch.arange(2000)
+    slots = round_up(n)
+    assert (slots >= n).all()
+    assert (slots < 1.25 * n)[1:].all()
+    assert len(slots.unique()) <= 50
+    assert torch.equal(round_up(slots), slots)
 
 
 def test_places_beyond_the_shortlist_hold_no_label():
