@@ -411,7 +411,8 @@ class SyncHead(nn.Module):
         flat = clusters.flatten()
         n_rows = flat.bincount(minlength=len(self.members))
         n_slots = round_up(n_rows)
-        # clusters of equally many slots stand together, for one batched product
+        # clusters of equally many slots stand together, for one batched product; their order is
+        # that of the pairs, and slots that stay unused repeat the first row
         found = n_slots.argsort(stable=True)[int((n_rows == 0).sum()) :]
         order = (n_slots[flat] * len(n_slots) + flat).argsort(stable=True)
         unused = n_slots[found] - n_rows[found]
