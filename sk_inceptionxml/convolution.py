@@ -131,7 +131,7 @@ class Convolution(NamedTuple):
         if len(x) < self.n_inputs:
             x = F.pad(x, (0, 0, 0, 0, 0, self.n_inputs - len(x)))
         if isinstance(filters, Tensor):
-            x = _side_by_side(x[: self.n_inputs], self.stride)
+            x = x[: self.n_inputs].unflatten(0, (-1, self.stride)).transpose(1, 2).flatten(2)
             out: Tensor = bias
             for j in range(self.n_taps):
                 flat = x[j : j + self.length].reshape(-1, x.shape[2])
@@ -199,9 +199,9 @@ class _MinimalFiltering(torch.autograd.Function):
         n = 0
         # a tile writes its own before others add to it
         for some in reversed(_groups(plan.n_tiles, x)):
-            target = grads[some]
-            if len(target) != n:
-                n = len(target)
+            grad_tiles = grads[some]
+            if len(grad_tiles) != n:
+                n = len(grad_tiles)
                 above, above_tiles = _at_points(x, n_points, n, grad.shape[2])
                 below, below_tiles = _at_points(x, n_points, n, x.shape[2])
                 above[:, -1] = below[:, -1] = 0.0  # the sums over rows have this row, too
@@ -212,7 +212,7 @@ class _MinimalFiltering(torch.autograd.Function):
                 own_matrix, shared_matrix = (
                     m.expand(n, -1, -1) for m in scheme.inputs.t().split([step, n_taps - 1])
                 )
-            torch.bmm(interpolation, target, out=above_tiles)
+            torch.bmm(interpolation, grad_tiles, out=above_tiles)
             grad_bias += above[0].sum(0)
             for j, (inputs, w, w_ends, grad_w, grad_w_ends) in enumerate(
                 zip(phases, *by_phase, strict=True)
@@ -225,14 +225,6 @@ class _MinimalFiltering(torch.autograd.Function):
                 torch.bmm(own_matrix, below_tiles, out=own[j][some])
                 shared[j][some].baddbmm_(shared_matrix, below_tiles)
         return grad_x, grad_inner, grad_outer, grad_bias, None
-
-
-def _side_by_side(x: Tensor, stride: int) -> Tensor:
-    """Inputs (stride * n, B, C) as (n, B, stride * C)."""
-    if stride == 1:
-        return x
-    grouped = x.view(-1, stride, *x.shape[1:])
-    return grouped.transpose(1, 2).flatten(2)
 
 
 def _phases(x: Tensor, plan: Convolution, step: int, size: int, first: int = 0) -> list[Tensor]:
