@@ -42,6 +42,17 @@ def move_rows(optimizer: Optimizer, old: Tensor, new: Tensor, source: Tensor) ->
         }
 
 
+def _distinct_rows(grad: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Sorted rows of a row-sparse gradient and their values; None and a dense one as it is."""
+    if not grad.is_sparse:
+        return None, grad
+    rows = grad._indices()[0]
+    # autograd forgets that a gradient is coalesced, and doing it again would copy every row
+    if not grad.is_coalesced() and not bool((rows[1:] > rows[:-1]).all()):
+        grad = grad.coalesce()
+    return grad._indices()[0], grad._values()
+
+
 class RowAdam(Optimizer):
     """Adam that reads and writes only the rows with a gradient (as ``SparseAdam``, faster).
 
@@ -72,17 +83,14 @@ class RowAdam(Optimizer):
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                grad = p.grad.coalesce() if p.grad.is_sparse else p.grad
-                rows = grad.indices()[0] if p.grad.is_sparse else None
-                values = grad.values() if p.grad.is_sparse else grad
                 update = self._adagrad if group["rowwise"] else self._adam
-                update(p, rows, values, group)
+                update(p, *_distinct_rows(p.grad), group)
 
     def _adagrad(self, p: Tensor, rows: Tensor | None, grad: Tensor, group: dict) -> None:
         state = self.state[p]
         if not state:
             state["sum"] = torch.zeros(len(p), dtype=torch.float32, device=p.device)
-        flat = grad.reshape(len(grad), -1)
+        flat = grad.flatten(1) if grad.ndim > 1 else grad[:, None]
         norm = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float32)  # no table of squares
         power = norm.square() / flat.shape[1]
         total = state["sum"]

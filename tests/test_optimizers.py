@@ -88,3 +88,22 @@ def test_moved_rows_go_on_as_if_they_had_stayed(kind, rowwise):
     assert set(b.state) == {moved}
     torch.testing.assert_close(moved[source >= 0], stayed[source[source >= 0]])
     assert (moved[source < 0] == 0).all()
+
+
+@pytest.mark.parametrize("rowwise", [False, True])
+@pytest.mark.parametrize("rows", [[], [4], [1, 2, 7], [7, 1, 2], [1, 1, 7]])
+def test_rows_of_a_gradient_may_come_in_any_order_and_more_than_once(rows, rowwise):
+    """Those that are sorted and distinct already are used as they are, the others summed first."""
+    g = torch.Generator().manual_seed(0)
+    start, values = torch.randn(9, 3, generator=g), torch.randn(len(rows), 3, generator=g)
+    given, coalesced = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    index = torch.tensor([rows], dtype=torch.int64)
+    for p in (given, coalesced):
+        p.grad = torch.sparse_coo_tensor(index, values.clone(), start.shape, check_invariants=False)
+    coalesced.grad = coalesced.grad.coalesce()
+    for p in (given, coalesced):
+        RowAdam([p], lr=0.1, rowwise=rowwise).step()
+    assert torch.equal(given, coalesced)
+    untouched = [i for i in range(9) if i not in rows]
+    assert torch.equal(given[untouched], start[untouched])
+    assert not rows or not torch.equal(given[rows], start[rows])
