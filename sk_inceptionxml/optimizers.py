@@ -48,7 +48,7 @@ def _distinct_rows(grad: Tensor) -> tuple[Tensor | None, Tensor]:
         return None, grad
     rows = grad._indices()[0]
     # autograd forgets that a gradient is coalesced, and doing it again would copy every row
-    if not grad.is_coalesced() and not bool((rows[1:] > rows[:-1]).all()):
+    if not (rows[1:] > rows[:-1]).all():
         grad = grad.coalesce()
     return grad._indices()[0], grad._values()
 
