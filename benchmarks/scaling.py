@@ -133,6 +133,8 @@ def measure(args: argparse.Namespace, n_labels: int) -> dict[str, Any]:
     )
     if args.network_alone:
         clf.set_params(n_neighbors=0)
+    if args.max_negatives:
+        clf.set_params(max_negatives=args.max_negatives)
     result: dict[str, Any] = {"n_labels": n_labels, "data_mb": memory_mb("VmRSS")}
     start = time.perf_counter()
     with timed(training, ["make_clusters", "embedding_table"]) as seconds:
@@ -168,6 +170,7 @@ def run_alone(args: argparse.Namespace, n_labels: int) -> dict[str, Any]:
     command += ["--epochs", str(args.epochs), "--rows-per-label", str(args.rows_per_label)]
     command += ["--threads", str(args.threads), "--queries", str(args.queries)]
     command += ["--clusters", str(args.clusters)] if args.clusters else []
+    command += ["--max-negatives", str(args.max_negatives)] if args.max_negatives else []
     command += ["--network-alone"] if args.network_alone else []
     env = {**os.environ, **{name: str(args.threads) for name in THREADS}}
     env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -201,6 +204,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rows-per-label", type=float, default=0.5)
     parser.add_argument("--head", choices=["sync", "ova"], default="sync")
     parser.add_argument("--clusters", type=int, help="of the synchronized head")
+    parser.add_argument("--max-negatives", type=int, help="of a training step of that head")
     parser.add_argument("--network-alone", action="store_true", help="no lexical neighbours")
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=2)
