@@ -73,7 +73,7 @@ def report(data: harness.Data, ranking: np.ndarray) -> dict[str, float]:
 
 def network_ranking(clf: InceptionXMLClassifier, texts: list[str]) -> np.ndarray:
     """Best 100 columns of the network alone."""
-    return clf._candidates(clf._rows(texts).tokens, None, 100).labels
+    return clf._candidates(clf._rows(texts).tokens, None).labels
 
 
 def run(

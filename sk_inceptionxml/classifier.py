@@ -17,7 +17,14 @@ from sk_inceptionxml import incremental, persistence, training
 from sk_inceptionxml.after_fork import fork_safe
 from sk_inceptionxml.checkpoints import Checkpoint, open_checkpoint
 from sk_inceptionxml.clustering import validate_clusters
-from sk_inceptionxml.held_out import HeldOut, check_pair, fit_fusion, hold_out, read_given
+from sk_inceptionxml.held_out import (
+    HeldOut,
+    check_pair,
+    fit_fusion,
+    hold_out,
+    n_held_out,
+    read_given,
+)
 from sk_inceptionxml.history import best_epoch, history_frame
 from sk_inceptionxml.labels import LabelSpace, same_labels
 from sk_inceptionxml.lexical import LexicalFeatures
@@ -25,7 +32,13 @@ from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS, check_parameters
 from sk_inceptionxml.prediction import LabelRanker, Rows, vocabulary
 from sk_inceptionxml.rollback import undone_by_errors
-from sk_inceptionxml.row_order import check_weight, content_order, repeat_rows
+from sk_inceptionxml.row_order import (
+    check_weight,
+    content_order,
+    relative_weight,
+    repeat_rows,
+    weigh_rows,
+)
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
 
@@ -336,8 +349,9 @@ class InceptionXMLClassifier(
         y : sparse or dense indicator of shape (n_samples, n_labels), label lists, or 1-D
             Labels of each row. Outputs mirror this form.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, not negative. Whole numbers of mean 4 at most repeat rows; others
-            weigh the loss. Rows of weight 0 are left out.
+            Weight of each row, not negative; only their ratios matter. Rows of weight 0 are left
+            out. Whole numbers of mean 4 at most repeat rows where all of these are too few to
+            hold some out; others weigh the loss.
         validation_data : pair (X_val, y_val), default=None
             Rows of the same kind for early stopping and for the fusion, instead of rows held out
             of X; 10,000 of them at most are used. Labels that y lacks count as not found.
@@ -429,8 +443,12 @@ class InceptionXMLClassifier(
             validate_clusters(self.clusters, space.n_labels)
         weight = None
         if sample_weight is not None:
-            repeats, weight = repeat_rows(check_weight(sample_weight, Y))
-            X, Y = X[repeats], Y[repeats]
+            weight = check_weight(sample_weight, Y)
+            # a row held out of the training must have no copy in it
+            few = not n_held_out(int(weight.sum()), self.validation_fraction)
+            kept, weight = repeat_rows(weight) if few else weigh_rows(weight)
+            weight = None if weight is None else relative_weight(weight)
+            X, Y = X[kept], Y[kept]
         texts = list(X) if is_text(X) else None
         vectorizer = TokenVectorizer(self.vectorizer, self.max_len)
         tokens = vectorizer.fit_transform(X if texts is None else texts, full=True)

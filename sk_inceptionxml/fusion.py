@@ -207,7 +207,8 @@ class Fusion:
         rare = np.exp(-TAIL_WEIGHT * features[LOG_COUNT][valid][hit])
         weight[hit] = rare / rare.mean()
         if sample_weight is not None:
-            weight *= np.broadcast_to(sample_weight[:, None], valid.shape)[valid]
+            relative = sample_weight / sample_weight.mean()  # the regularisation is no multiple
+            weight *= np.broadcast_to(relative[:, None], valid.shape)[valid]
         mean, scale = F.mean(axis=0), F.std(axis=0) + 1e-6
         model = LogisticRegression(C=1.0, max_iter=500)
         model.fit((F - mean) / scale, hit, sample_weight=weight)
@@ -248,16 +249,63 @@ class Fusion:
         }
 
 
-def rank(c: Candidates, log_odds: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def add_further(
+    c: Candidates, log_odds: np.ndarray, labels: np.ndarray, logits: np.ndarray, n_first: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and log-odds of the candidates, and behind them those of the network's other labels.
+
+    However many are asked for, a label keeps its log-odds.
+
+    Parameters
+    ----------
+    c : Candidates of shape (n, m)
+    log_odds : ndarray of shape (n, m), float32
+    labels, logits : ndarray of shape (n, r)
+        Labels that the network ranks, -1 for none, and their log-odds; those that are candidates
+        already are left out.
+    n_first : int
+        Labels from this number on came later, and do not count for those before them.
+
+    Returns
+    -------
+    labels, log_odds : ndarray of shape (n, m + r)
+        A label is as far below the lowest candidate as the network has it below its last one.
+    """
+    later = c.labels >= n_first
+    kinds = (c.labels >= 0) & ~later, later
+    lowest, floor = (
+        np.where(labels < n_first, *(_least(values, where & kind) for kind in kinds))
+        for values, where in ((log_odds, True), (c.network, c.observed))
+    )
+    width = 1 + max(c.labels.max(initial=0), labels.max(initial=0))
+    rows = np.arange(len(labels))[:, None] * width
+    known = np.sort(np.where(c.labels >= 0, rows + c.labels, -1).ravel())
+    absent = (labels < 0) | contains(known, rows + labels)
+    gap = np.where(absent, 0, logits) - np.where(absent, 0, floor)
+    behind = np.nextafter(lowest, np.float32(-np.inf)) + gap
+    return (
+        np.hstack([c.labels, np.where(absent, -1, labels)]),
+        np.hstack([log_odds, np.where(absent, np.float32(-np.inf), behind)]),
+    )
+
+
+def _least(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Least value (n, 1) of each row among some; infinite where there are none."""
+    chosen = np.where(where, values, np.float32(np.inf))
+    least: np.ndarray = chosen.min(axis=1, keepdims=True, initial=np.inf)
+    return least
+
+
+def rank(labels: np.ndarray, log_odds: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Best k labels (n, k) and log-odds (n, k), best first; ties by the lower label.
 
     Places without a candidate hold label -1 and -inf.
     """
     n, m = log_odds.shape
-    order = np.lexsort((c.labels, -log_odds), axis=1)[:, :k] if m else np.empty((n, 0), int)
-    labels = np.take_along_axis(c.labels, order, axis=1)
+    order = np.lexsort((labels, -log_odds), axis=1)[:, :k] if m else np.empty((n, 0), int)
+    best = np.take_along_axis(labels, order, axis=1)
     scores = np.take_along_axis(log_odds, order, axis=1)
     if m < k:
-        labels = np.pad(labels, ((0, 0), (0, k - m)), constant_values=-1)
+        best = np.pad(best, ((0, 0), (0, k - m)), constant_values=-1)
         scores = np.pad(scores, ((0, 0), (0, k - m)), constant_values=-np.inf)
-    return labels, scores
+    return best, scores

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sk_inceptionxml.calibration import PLACES, Calibration, fit_calibration
 from sk_inceptionxml.fusion import Fusion, hits, recall
 from sk_inceptionxml.inference import choose_cluster_weight
-from sk_inceptionxml.prediction import NETWORK_CANDIDATES, Rows
+from sk_inceptionxml.prediction import Rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens
 
@@ -45,18 +45,19 @@ def split_rows(
     fraction: float,
     random_state: np.random.RandomState,
 ) -> tuple[np.ndarray, HeldOut]:
-    """Places of the rows to train on, and the rows held out: a share of all, 4,000 at most.
-
-    None are held out where that share has fewer than 50.
-    """
+    """Places of the rows to train on, and the rows held out."""
     n = len(rows.tokens)
-    n_held_out = min(int(n * fraction), MAX_VALIDATION_ROWS)
-    if n_held_out < MIN_VALIDATION_ROWS:
-        n_held_out = 0
+    n_out = n_held_out(n, fraction)
     order = random_state.permutation(n)
-    place = np.sort(order[:n_held_out])
+    place = np.sort(order[:n_out])
     part = None if weight is None else weight[place]
-    return np.sort(order[n_held_out:]), HeldOut(rows.take(place), Y[place], part, place)
+    return np.sort(order[n_out:]), HeldOut(rows.take(place), Y[place], part, place)
+
+
+def n_held_out(n_rows: int, fraction: float) -> int:
+    """Rows to hold out of as many: a share, 4,000 at most; none where that is fewer than 50."""
+    n = min(int(n_rows * fraction), MAX_VALIDATION_ROWS)
+    return n if n >= MIN_VALIDATION_ROWS else 0
 
 
 def given_rows(rows: Rows, Y: sp.csr_array, random_state: np.random.RandomState) -> HeldOut:
@@ -199,7 +200,7 @@ def fit_fusion(
     if own is not None and memory is not None:
         known = _shared(memory.X_)
     evidence = estimator._lexical(held_out.rows, known)
-    candidates = estimator._candidates(tokens, evidence, NETWORK_CANDIDATES, own)
+    candidates = estimator._candidates(tokens, evidence, own)
     hit = hits(candidates, held_out.Y)
     if isinstance(module.head, SyncHead):
         shortlist = np.where(candidates.observed, candidates.labels, -1)

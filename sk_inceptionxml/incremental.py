@@ -26,7 +26,6 @@ from sk_inceptionxml.net import XMCNet
 from sk_inceptionxml.network import InceptionXMLNetwork
 from sk_inceptionxml.optimizers import move_rows
 from sk_inceptionxml.parameters import check_parameters
-from sk_inceptionxml.prediction import NETWORK_CANDIDATES
 from sk_inceptionxml.rollback import undone_by_errors
 from sk_inceptionxml.row_order import check_weight, content_order, repeat_rows
 from sk_inceptionxml.sync import SyncHead
@@ -75,7 +74,8 @@ class IncrementalLearner:
             their order, needed when they are not those of ``classes_``. For label lists: those
             that y may hold besides the known ones; None allows any.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, as in ``fit``. Rows of weight 0 are left out.
+            Weight of each row, not negative, beside the 1 of rows without; in a first call, as in
+            ``fit``. Rows of weight 0 are left out, whole numbers of mean 4 at most repeat rows.
 
         Returns
         -------
@@ -228,7 +228,7 @@ def update_fusion(
     if not len(used):
         return
     evidence = None if lexical is None else lexical[used]
-    candidates = estimator._candidates(tokens.take(used), evidence, NETWORK_CANDIDATES)
+    candidates = estimator._candidates(tokens.take(used), evidence)
     weight = None if sample_weight is None else sample_weight[used]
     estimator.fusion_.update(candidates, hits(candidates, Y[used]), weight)
     estimator.calibration_ = Calibration()  # made for another fusion

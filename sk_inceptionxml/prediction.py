@@ -11,7 +11,14 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sk_inceptionxml.calibration import Calibration
-from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank, recall
+from sk_inceptionxml.fusion import (
+    Candidates,
+    Fusion,
+    add_further,
+    join_candidates,
+    rank,
+    recall,
+)
 from sk_inceptionxml.inference import network_topk
 from sk_inceptionxml.labels import LabelSpace
 from sk_inceptionxml.lexical import LexicalFeatures
@@ -21,7 +28,7 @@ from sk_inceptionxml.parameters import check_prediction_parameters
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
 
 ROWS_AT_ONCE = 8192  # bounds the candidates held in a prediction
-NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again, at least
+NETWORK_CANDIDATES = 100  # labels of the network that the fusion ranks again
 LEXICAL_CANDIDATES = 100
 
 
@@ -239,10 +246,12 @@ class LabelRanker:
         for start in range(0, n, ROWS_AT_ONCE):
             part = np.arange(start, min(start + ROWS_AT_ONCE, n))
             some = rows.take(part)
-            lexical = self._lexical(some)
-            candidates = self._candidates(some.tokens, lexical, max(k, NETWORK_CANDIDATES))
-            log_odds = self.fusion_.log_odds(candidates)
-            indices[part], scores[part] = rank(candidates, log_odds, k)
+            candidates = self._candidates(some.tokens, self._lexical(some))
+            ranked = candidates.labels, self.fusion_.log_odds(candidates)
+            if k > NETWORK_CANDIDATES:
+                network = self._network_topk(some.tokens, k)
+                ranked = add_further(candidates, ranked[1], *network, self.fusion_.n_first)
+            indices[part], scores[part] = rank(*ranked, k)
         return indices, scores
 
     def _network_topk(self, tokens: Tokens, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -256,15 +265,10 @@ class LabelRanker:
         return labels, logits
 
     def _candidates(
-        self,
-        tokens: Tokens,
-        lexical: sp.csr_array | None,
-        k: int,
-        exclude: np.ndarray | None = None,
+        self, tokens: Tokens, lexical: sp.csr_array | None, exclude: np.ndarray | None = None
     ) -> Candidates:
         """Candidates of rows; ``exclude`` holds their own places in the lexical memory."""
-        k = min(k, self.n_labels_)
-        labels, logits = self._network_topk(tokens, k)
+        labels, logits = self._network_topk(tokens, min(NETWORK_CANDIDATES, self.n_labels_))
         scores = None
         if lexical is not None and self.neighbours_ is not None:
             scores = self.neighbours_.score(lexical, torch.get_num_threads(), exclude)

@@ -38,7 +38,8 @@ def check_weight(sample_weight: Any, Y: sp.csr_array) -> np.ndarray:
             f"sample_weight must be {MAX_WEIGHT:.0e} at most, got {weight.max():.3g}; divide all "
             "weights by their mean."
         )
-    if not np.diff(Y.indptr)[weight > 0].any():
+    labelled = np.diff(Y.indptr) > 0
+    if labelled.any() and not labelled[weight > 0].any():
         raise ValueError("sample_weight is 0 in every row in which y has a positive label.")
     return np.asarray(weight)
 
@@ -47,8 +48,18 @@ def repeat_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Rows to train on and their weights: whole numbers repeat a row, 0 leaves it out."""
     if (weight == np.round(weight)).all() and weight.sum() <= MAX_REPEATS * len(weight):
         return np.repeat(np.arange(len(weight)), weight.astype(np.int64)), None
+    return weigh_rows(weight)
+
+
+def weigh_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose weight is not 0, and their weights."""
     kept = np.flatnonzero(weight)
     return kept, weight[kept]
+
+
+def relative_weight(weight: np.ndarray) -> np.ndarray | None:
+    """Positive weights as multiples of their mean; None where all are equal."""
+    return None if (weight == weight[0]).all() else weight / weight.mean()
 
 
 def content_order(tokens: Tokens, Y: sp.csr_array) -> np.ndarray:

@@ -8,7 +8,14 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sk_inceptionxml.fusion import Candidates, Fusion, join_candidates, rank, top_entries
+from sk_inceptionxml.fusion import (
+    Candidates,
+    Fusion,
+    add_further,
+    join_candidates,
+    rank,
+    top_entries,
+)
 
 
 def sparse_scores(n, n_labels, seed):
@@ -58,8 +65,7 @@ def test_top_entries_of_equal_value_are_those_of_the_lower_columns():
 
 
 def test_rank_breaks_ties_by_the_lower_label_and_pads():
-    c = Candidates(np.array([[7, 3, -1]]), *[np.zeros((1, 3), np.float32)] * 2, np.ones((1, 3)))
-    labels, scores = rank(c, np.array([[1.0, 1.0, -np.inf]], np.float32), 5)
+    labels, scores = rank(np.array([[7, 3, -1]]), np.array([[1.0, 1.0, -np.inf]], np.float32), 5)
     assert labels.tolist() == [[3, 7, -1, -1, -1]]
     assert scores[0, :2].tolist() == [1.0, 1.0] and np.isneginf(scores[0, 2:]).all()
 
@@ -132,3 +138,35 @@ def test_later_labels_do_not_change_the_candidates_before_them(seed):
         old = {j: (z, s) for j, z, s, _ in zip(*(x[i] for x in before), strict=True) if j >= 0}
         new = {j: (z, s) for j, z, s, _ in zip(*(x[i] for x in after), strict=True) if j >= 0}
         assert {j: x for j, x in new.items() if j < 8} == old
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_further_labels_stand_behind_the_candidates_as_the_network_has_them(seed):
+    rng = np.random.default_rng(seed)
+    n, n_labels, n_first = 4, 14, 9
+    z = rng.normal(size=(n, n_labels)).astype(np.float32)
+    kinds = [np.argsort(-z[:, part], axis=1) + part.start for part in (np.s_[0:9], np.s_[9:14])]
+    best = np.hstack([kinds[0][:, :3], kinds[1][:, :3]])
+    lexical, _ = sparse_scores(n, n_labels, seed)
+    c = join_candidates(best, np.take_along_axis(z, best, 1), lexical, 2, n_first)
+    scores = rng.normal(size=c.labels.shape).astype(np.float32)
+    scores[c.labels < 0] = -np.inf
+    for k in (4, 5, 9):
+        ranking = np.hstack([kind[:, :k] for kind in kinds])
+        ranking[0, -1] = -1
+        labels, log_odds = add_further(c, scores, ranking, np.take_along_axis(z, ranking, 1), 9)
+        m = c.labels.shape[1]
+        np.testing.assert_array_equal(labels[:, :m], c.labels)
+        np.testing.assert_array_equal(log_odds[:, :m], scores)
+        for i in range(n):
+            own = {j: x for j, x in zip(c.labels[i], scores[i], strict=True) if j >= 0}
+            added = [j for j in labels[i, m:] if j >= 0]
+            assert sorted([*own, *added]) == sorted({*own, *ranking[i]} - {-1})
+            for j, x in zip(labels[i, m:], log_odds[i, m:], strict=True):
+                if j < 0:
+                    assert np.isneginf(x)
+                    continue
+                lowest = min(x for other, x in own.items() if (other < n_first) == (j < n_first))
+                floor = min(z[i, other] for other in best[i] if (other < n_first) == (j < n_first))
+                assert x < lowest
+                assert x == pytest.approx(lowest + z[i, j] - floor, abs=1e-5)

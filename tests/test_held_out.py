@@ -41,9 +41,9 @@ def test_held_out_rows_are_read_as_predict_would_read_them(form):
             seen["place"], seen["tokens"] = held_out.place, held_out.rows.tokens
             super()._fit_network(tokens, Y, weight, held_out, *args)
 
-        def _candidates(self, tokens, lexical, k, exclude=None):
+        def _candidates(self, tokens, lexical, exclude=None):
             seen["lexical"], seen["exclude"] = lexical, exclude
-            return super()._candidates(tokens, lexical, k, exclude)
+            return super()._candidates(tokens, lexical, exclude)
 
     X = texts if form == "text" else read.transform(texts)
     clf = Watching(**TINY).fit(X, labels)

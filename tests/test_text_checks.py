@@ -18,8 +18,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from sk_inceptionxml import InceptionXMLClassifier
+from sk_inceptionxml import InceptionXMLClassifier, prediction
 from sk_inceptionxml.calibration import Calibration, IncreasingMap
+from sk_inceptionxml.datasets import make_short_text
+from sk_inceptionxml.metrics import expected_calibration_error
 
 COLOURS = ["red", "blue", "green", "white"]
 THINGS = ["boat", "kite", "lamp"]
@@ -505,6 +507,21 @@ def test_predict_is_the_thresholded_probability(fitted):
     assert (classifier.predict(TITLES).sum(axis=1) == 2).all()
 
 
+@pytest.mark.parametrize("form", TARGETS)
+def test_no_label_depends_on_how_many_are_asked_for(fitted, form, monkeypatch):
+    monkeypatch.setattr(prediction, "NETWORK_CANDIDATES", 2)
+    monkeypatch.setattr(prediction, "LEXICAL_CANDIDATES", 1)
+    classifier = fitted[form]
+    names, scores = classifier.predict_topk(NEW + TITLES, k=classifier.n_labels_)
+    for k in range(1, classifier.n_labels_):
+        few = classifier.predict_topk(NEW + TITLES, k=k)
+        assert_same(few, (names[:, :k], scores[:, :k]))
+    if form in ONE_DIM:
+        proba = classifier.predict_proba(TITLES)
+        best = classifier.classes_[proba.argmax(axis=1)]
+        np.testing.assert_array_equal(classifier.predict(TITLES), best)
+
+
 def test_more_places_than_labels(fitted):
     names, scores = fitted["lists"].predict_topk(NEW, k=500)
     assert names.shape == scores.shape == (len(NEW), len(NAMES))
@@ -632,6 +649,36 @@ def test_unit_weights_are_no_weights(fitted):
     found = small(threshold=0.3).fit(TITLES, DENSE, sample_weight=np.ones(len(TITLES)))
     for method in METHODS:
         assert_same(getattr(found, method)(NEW), getattr(fitted["dense"], method)(NEW))
+
+
+@pytest.mark.parametrize("n_copies", [1, 10], ids=["none held out", "some held out"])
+@pytest.mark.parametrize("weight", [2.5, 1e-6, 1e9])
+def test_equal_weights_are_no_weights(n_copies, weight):
+    texts, labels = TITLES * n_copies, LISTS * n_copies
+    plain_fit = small().fit(texts, labels)
+    found = small().fit(texts, labels, sample_weight=np.full(len(texts), weight))
+    for method in METHODS[1:]:
+        assert_same(getattr(found, method)(NEW), getattr(plain_fit, method)(NEW))
+
+
+def test_only_the_ratios_of_weights_matter():
+    texts, labels = TITLES * 10, LISTS * 10
+    weight = np.random.default_rng(0).integers(1, 4, len(texts))
+    one, other = (small().fit(texts, labels, sample_weight=w) for w in (weight, weight / 4096))
+    assert one.n_samples_fit_ == len(texts)  # a copy of a held-out row would judge itself
+    for method in METHODS[1:]:
+        assert_same(getattr(one, method)(NEW), getattr(other, method)(NEW), exact=False)
+
+
+def test_copies_of_held_out_rows_would_be_too_sure():
+    data = make_short_text(1600, 60, noise=0.4, indicator="csr", random_state=0)
+    train, new = slice(0, 1000), slice(1000, None)
+    error = []
+    for weight in (None, np.full(1000, 2)):
+        clf = small(max_epochs=5).fit(data.data[train], data.target[train], sample_weight=weight)
+        ranking, p = clf.predict_topk(data.data[new], 5)
+        error.append(expected_calibration_error(data.target[new], ranking, p, k=1))
+    assert error[1] == pytest.approx(error[0], abs=0.02)
 
 
 def test_whole_weights_repeat_rows_and_zero_removes_them():
