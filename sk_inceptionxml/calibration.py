@@ -112,7 +112,7 @@ def _sigmoid_map(x: np.ndarray, hit: np.ndarray, weight: np.ndarray) -> Increasi
 
 
 def _isotonic_map(x: np.ndarray, hit: np.ndarray, weight: np.ndarray) -> IncreasingMap:
-    fitted = IsotonicRegression(y_min=0, y_max=1).fit_transform(x, hit, sample_weight=weight)
+    fitted = IsotonicRegression(y_min=0, y_max=1).fit(x, hit, sample_weight=weight).predict(x)
     _, block = np.unique(fitted, return_inverse=True)
     mass = np.bincount(block, weight)
     centre = np.bincount(block, weight * x) / mass

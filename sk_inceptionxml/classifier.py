@@ -531,7 +531,8 @@ class InceptionXMLClassifier(
         TypeError
             If the vectorizer holds a callable, which cannot be written as data.
         ValueError
-            If the model exceeds a limit of the format.
+            If the model exceeds a limit of the format, or a parameter set since is not in its
+            range.
         """
         check_is_fitted(self)
         persistence.save(self, directory)

@@ -43,7 +43,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "beam_size": [_whole(1)],
     "predict_beam_size": [_whole(1)],
     "meta_dropout": [Interval(Real, 0, 1, closed="left")],
-    "meta_loss_weight": [Interval(Real, 0, None, closed="left")],
+    "meta_loss_weight": [Interval(Real, 0, 1e9, closed="both")],
     "warmup_epochs": [_whole(0)],
     "teacher_forcing": ["boolean"],
     "share_negatives": ["boolean"],
@@ -91,8 +91,7 @@ def check_parameters(estimator: Any) -> None:
         If a number is a bool, or the kernels, vectorizer, embeddings or callbacks are not what
         they should be.
     """
-    for name, value in estimator.get_params(deep=False).items():
-        refuse_bool(name, value)
+    refuse_bools(estimator)
     own = estimator.embeddings is None or isinstance(estimator.embeddings, str)
     width = estimator.embedding_dim if own and estimator.embeddings in (None, "random") else None
     check_kernel_sizes(estimator.kernel_sizes, width)
@@ -104,6 +103,12 @@ def check_parameters(estimator: Any) -> None:
             raise TypeError(
                 f"callbacks must be a list of (name, skorch Callback), got the entry {entry!r:.80}."
             )
+
+
+def refuse_bools(estimator: Any) -> None:
+    """Refuse True and False for any parameter that is a number."""
+    for name, value in estimator.get_params(deep=False).items():
+        refuse_bool(name, value)
 
 
 def refuse_bool(name: str, value: Any) -> None:

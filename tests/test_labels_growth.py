@@ -86,6 +86,8 @@ def test_a_frame_of_other_columns_is_refused_without_classes():
     y = pd.DataFrame(np.eye(2, dtype=int), columns=["b", "c"])
     with pytest.raises(ValueError, match="column 0 is 'b'"):
         grow_label_space(space, y)
+    with pytest.raises(ValueError, match="ordered as in classes: column 0 is 'b', not 'c'"):
+        grow_label_space(space, y, classes=["c", "b"])
     grown, Y = grow_label_space(space, y, classes=list(y.columns))
     assert grown.classes_.tolist() == ["a", "b", "c"]
     assert Y.toarray().tolist() == [[0, 1, 0], [0, 0, 1]]

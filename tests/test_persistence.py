@@ -69,6 +69,7 @@ TARGETS = {
     "strings": lambda Y: np.array(["x", "yy", "z y"])[Y.argmax(axis=1) % 3],
     "objects": lambda Y: np.array(["x", "yy", "z y"], dtype=object)[Y.argmax(axis=1) % 3],
     "floats": lambda Y: (Y.argmax(axis=1) % 3).astype(np.float32),
+    "beyond int64": lambda Y: np.array([2**64 - 1, 3, 5], dtype=np.uint64)[Y.argmax(axis=1) % 3],
     "big-endian": lambda Y: (Y.argmax(axis=1) % 3).astype(">i4"),
 }
 QUERIES = [*make_titles(8, seed=1), "unseen words", "", "wrta wortaä"]
@@ -354,6 +355,18 @@ def test_refuses_files_and_foreign_directories(fitted, tmp_path):
     fitted.save(tmp_path / "empty")
     fitted.save(tmp_path / "new" / "nested")
     assert set(os.listdir(tmp_path / "new")) == {"nested"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_len", 128), ("threshold", 2.0), ("lr", -1.0), ("n_neighbors", -5), ("batch_size", True)],
+)
+def test_what_load_would_refuse_is_not_written(name, value, fitted, saved):
+    before = {name: (saved / name).read_bytes() for name in FILES}
+    clf = copy.copy(fitted).set_params(**{name: value})
+    with pytest.raises(ValueError, match=name):
+        clf.save(saved)
+    assert {name: (saved / name).read_bytes() for name in FILES} == before
 
 
 @pytest.mark.parametrize("failing", ["save_file", "fingerprint", "sync_to_disk", "os.rename"])

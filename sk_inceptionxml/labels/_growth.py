@@ -116,6 +116,7 @@ def _grow_matrix(
         return space, target.csr
     if len(given) != n_columns:
         raise ValueError(f"classes has {len(given)} names, but y has {n_columns} columns.")
+    check_columns(target, given, "in classes")
     columns = _columns_of(space, given)
     new = columns < 0
     columns[new] = space.n_labels + np.arange(new.sum())

@@ -54,8 +54,10 @@ def label_names(target: Target, known: NDArray[Any] | None) -> NDArray[Any]:
     return names
 
 
-def check_columns(target: Target, classes: NDArray[Any]) -> None:
-    """Refuse a matrix whose columns are not those that were learned."""
+def check_columns(
+    target: Target, classes: NDArray[Any], where: str = "when they were learned"
+) -> None:
+    """Refuse a matrix whose columns are not these classes, known from ``where``."""
     n_columns = target.csr.shape[1]
     if n_columns != len(classes):
         raise ValueError(f"y has {n_columns} columns, but {len(classes)} labels were learned.")
@@ -65,7 +67,7 @@ def check_columns(target: Target, classes: NDArray[Any]) -> None:
     if differ.size:
         j = int(differ[0])
         raise ValueError(
-            f"The columns of y must be named and ordered as when they were learned: column "
+            f"The columns of y must be named and ordered as {where}: column "
             f"{j} is {target.columns[j]!r}, not {str(classes[j])!r}."
         )
 

@@ -162,7 +162,8 @@ def _describe_labels(space: LabelSpace, memory: Arrays) -> dict[str, Any]:
         if kind != "object" and int(kind[2:]) > MAX_WIDTH * longest:  # which load refuses
             state["classes_dtype"] = f"{kind[:2]}{longest}"
     else:
-        memory["labels"] = np.array(names)
+        unsigned = np.dtype(state["classes_dtype"]).kind == "u"
+        memory["labels"] = np.array(names, dtype=np.uint64 if unsigned else None)
         if isinstance(names[0], bool):
             memory["labels"] = memory["labels"].astype(np.uint8)
         state["classes"] = "numbers"

@@ -16,6 +16,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from sk_inceptionxml.exceptions import ModelFormatError
+from sk_inceptionxml.parameters import check_prediction_parameters, refuse_bools
 
 from ._checks import check_manifest, manifest_digest
 from ._describe import describe, describe_weights
@@ -46,8 +47,11 @@ def save(estimator: InceptionXMLClassifier, directory: str | os.PathLike[str]) -
     TypeError
         If the vectorizer holds a callable, which cannot be written as data.
     ValueError
-        If the model exceeds a limit of the format.
+        If the model exceeds a limit of the format, or a parameter set since is not in its range.
     """
+    estimator._validate_params()
+    refuse_bools(estimator)
+    check_prediction_parameters(estimator, estimator.net_.module_.encoder.max_len)
     target = Path(os.path.realpath(path_of(directory)))
     _check_replaceable(target)
     arrays: dict[str, Arrays] = {WEIGHTS: describe_weights(estimator.net_.module_), MEMORY: {}}
