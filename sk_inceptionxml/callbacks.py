@@ -61,6 +61,7 @@ class OneCycle(Callback):
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         for group, lr in self.groups_:
             group["lr"] = lr
+        self.groups_ = []  # a fitted estimator need not carry its parameters twice
 
 
 class DetachSchedule(Callback):

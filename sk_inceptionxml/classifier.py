@@ -439,7 +439,7 @@ class InceptionXMLClassifier(
             reset = not self._continues()
             X = check_matrix(self, X, reset=reset)
         space, Y = read_labels(y, n_samples=X.shape[0])
-        if self.clusters is not None:
+        if self.clusters is not None and not self._continues():
             validate_clusters(self.clusters, space.n_labels)
         weight = None
         if sample_weight is not None:

@@ -138,7 +138,8 @@ def learn_more(
     weight = None if weight is None else weight[order]
     random_state = np.random.RandomState(training.draw_seed(estimator.random_state))
     # what follows changes these in place; the old ones stay for an error
-    estimator.net_, estimator.fusion_ = copy.deepcopy(estimator.net_), copy.copy(estimator.fusion_)
+    estimator.net_ = estimator.net_.copy_to_train_on()
+    estimator.fusion_ = copy.copy(estimator.fusion_)
     estimator.neighbours_ = copy.copy(estimator.neighbours_)
     lexical = estimator._lexical(rows)
     update_fusion(estimator, rows.tokens, lexical, Y, weight, random_state)
@@ -230,8 +231,10 @@ def update_fusion(
     evidence = None if lexical is None else lexical[used]
     candidates = estimator._candidates(tokens.take(used), evidence)
     weight = None if sample_weight is None else sample_weight[used]
+    n_before = estimator.fusion_.n_rows
     estimator.fusion_.update(candidates, hits(candidates, Y[used]), weight)
-    estimator.calibration_ = Calibration()  # made for another fusion
+    if estimator.fusion_.n_rows > n_before:
+        estimator.calibration_ = Calibration()  # the old one was made for another fusion
 
 
 def _set_rates(net: XMCNet, params: InceptionXMLClassifier) -> None:

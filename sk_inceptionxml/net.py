@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,21 @@ class XMCNet(NeuralNet):
         self.optimizer_ = torch.optim.Adam(dense, fused=True)
         self.optimizer_sparse_ = RowAdam(sparse)
         return self
+
+    def copy_to_train_on(self) -> XMCNet:
+        """A copy that shares nothing; without callbacks, which are not all copyable."""
+        state = {k: v for k, v in self.__dict__.items() if k not in ("callbacks", "callbacks_")}
+        new = type(self).__new__(type(self))
+        new.__dict__ = copy.deepcopy(state) | {"callbacks": None, "callbacks_": []}
+        return new
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return state | {"module": None}  # is ``module_``, of which the state would have two
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.module = self.module_
 
     def fit_loop(self, *args: Any, **kwargs: Any) -> XMCNet:
         """Train; ``interrupted_`` tells a Ctrl-C, of which skorch says nothing."""

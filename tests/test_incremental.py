@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from sk_inceptionxml import InceptionXMLClassifier, incremental, prediction
 from sk_inceptionxml.exceptions import DivergenceError
@@ -176,6 +178,49 @@ def test_weight_zero_leaves_out_and_whole_numbers_repeat(fitted):
     repeated.partial_fit([NEW_TITLES[i] for i in rows], [NEW_LISTS[i] for i in rows])
     assert_same(weighted, repeated)
     assert weighted.n_samples_fit_ == len(TITLES) + 5
+
+
+def test_rows_without_labels_may_be_weighted(fitted):
+    classifier = copy.deepcopy(fitted["ova", 0])
+    classifier.partial_fit(NEW_TITLES[:2], [[], []], sample_weight=[1, 0.5])
+    assert classifier.n_samples_fit_ == len(TITLES) + 2
+
+
+def test_callbacks_need_not_be_copyable():
+    class Log(Callback):
+        def __init__(self):
+            self.lock = threading.Lock()
+
+    classifier = small(callbacks=[("log", Log())]).fit(TITLES, LISTS)
+    classifier.set_params(callbacks=None).partial_fit(NEW_TITLES, NEW_LISTS)
+    assert "flag" in classifier.classes_
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_there_is_but_one_network(copied, model):
+    other = copied(model)
+    model.partial_fit(NEW_TITLES, NEW_LISTS)
+    for net in (model.net_, other.net_):
+        assert net.module is net.module_
+        optimised = {p for o in (net.optimizer_, net.optimizer_sparse_) for p in ids_of(o)}
+        assert optimised == {id(p) for p in net.module_.parameters()}
+
+
+def ids_of(optimizer):
+    return [id(p) for group in optimizer.param_groups for p in group["params"]]
+
+
+def test_calibration_stays_where_the_fusion_does():
+    titles = [" ".join(reversed(title.split())) for title in TITLES] + TITLES * 9
+    classifier = small(calibrate="sigmoid").fit(titles, LISTS * 10)
+    maps, coef = classifier.calibration_.to_dict(), classifier.fusion_.coef_.copy()
+    assert maps is not None
+    classifier.partial_fit(TITLES[:1], LISTS[:1])  # too few to judge by
+    assert classifier.calibration_.to_dict() == maps
+    np.testing.assert_array_equal(classifier.fusion_.coef_, coef)
+    classifier.partial_fit(TITLES * 5, LISTS * 5)
+    assert classifier.calibration_.to_dict() is None
+    assert (classifier.fusion_.coef_ != coef).any()
 
 
 def test_parameters_set_later_take_effect(fitted):
@@ -501,6 +546,15 @@ def test_warm_start_after_growth_keeps_the_order_of_the_labels(fitted):
     classifier.fit(TITLES, [*LISTS[:-1], ["amber", "glow", *LISTS[-1]]])
     assert classifier.classes_.tolist() == classes == [*NAMES, "amber", "glow"]
     assert classifier.label_counts_[-2:].tolist() == [1, 1]
+
+
+def test_warm_start_after_growth_has_clusters_of_its_own():
+    clusters = np.arange(len(NAMES)) % 3
+    classifier = small(head="sync", clusters=clusters).fit(TITLES, LISTS)
+    labels = [[*row, "flag"] for row in LISTS]
+    classifier.partial_fit(TITLES, labels)
+    classifier.set_params(warm_start=True).fit(TITLES, labels)
+    assert len(classifier.net_.module_.head.cluster_of) == len(NAMES) + 1
 
 
 def test_warm_start_refuses_other_words_and_labels(fitted):

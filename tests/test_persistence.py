@@ -234,6 +234,19 @@ def test_loaded_estimator_is_a_full_citizen(fitted, saved):
     assert again.n_labels_ == N_LABELS
 
 
+def test_a_loaded_model_goes_on_with_its_history(tmp_path):
+    X, y = make_titles(), as_lists(make_indicator(), NAMES)
+    clf = fit(X * 5, y * 5, early_stopping=True, max_epochs=3)
+    loaded = round_trip(clf, tmp_path / "m")
+    pd.testing.assert_frame_equal(loaded.history_, clf.history_)
+    n = clf.n_iter_
+    for model in (clf, loaded):
+        model.partial_fit(X[:9], y[:9])
+    assert loaded.best_epoch_ == clf.best_epoch_ and loaded.best_score_ == clf.best_score_
+    pd.testing.assert_frame_equal(loaded.history_[:n], clf.history_[:n])
+    assert loaded.n_iter_ == n + 1 and loaded.history_["duration"].notna().all()
+
+
 def test_a_second_generation_is_the_same_files(saved, tmp_path):
     InceptionXMLClassifier.load(saved, device="cpu").save(tmp_path / "again")
     for name in FILES - {"model.json"}:

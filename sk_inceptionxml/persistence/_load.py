@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -382,14 +381,22 @@ def _attach_network(
     """Make the net that predictions use: trained weights, no state of the optimisers."""
     net = training.make_net(estimator, network.to(device), estimator.n_iter_)
     net.initialize()
-    _log_epochs(net, estimator.loss_curve_)
+    _log_epochs(net, estimator.history_)
     network.eval()
     network.fill_caches()
     estimator.net_ = net
 
 
-def _log_epochs(net: XMCNet, losses: Iterable[float]) -> None:
-    for epoch, loss in enumerate(losses, 1):
+def _log_epochs(net: XMCNet, history: pd.DataFrame) -> None:
+    """Record what ``history_frame`` reads, for ``partial_fit`` to go on from."""
+    for epoch in history.to_dict("records"):
+        seconds, rate = epoch["duration"], epoch["rows_per_second"]
         net.history.new_epoch()
-        net.history.record("epoch", epoch)
-        net.history.record("train_loss", loss)
+        net.history.record("epoch", epoch["epoch"])
+        net.history.record("train_loss", epoch["train_loss"])
+        net.history.record("dur", seconds)
+        if seconds * rate > 0:  # both are known
+            net.history.new_batch()
+            net.history.record_batch("train_batch_size", round(seconds * rate))
+        if not math.isnan(epoch.get(QUALITY, math.nan)):
+            net.history.record(QUALITY, epoch[QUALITY])
