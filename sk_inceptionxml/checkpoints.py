@@ -24,6 +24,7 @@ import scipy.sparse as sp
 from safetensors.numpy import save_file
 
 from sk_inceptionxml import __version__
+from sk_inceptionxml.embeddings import pretrained_vectors
 from sk_inceptionxml.exceptions import ModelFormatError
 from sk_inceptionxml.persistence._checks import (
     fail,
@@ -74,6 +75,7 @@ def describe_training(
     params: InceptionXMLClassifier,
     device: str,
     words: list[str] | None,
+    n_tokens: int,
     tokens: Tokens,
     Y: sp.csr_array,
     sample_weight: np.ndarray | None,
@@ -88,6 +90,8 @@ def describe_training(
         Type of the device, such as "cpu".
     words : list of str or None
         The vocabulary of raw text.
+    n_tokens : int
+        Tokens that there are.
     tokens, Y, sample_weight
         Rows, labels and weights of ``fit``, before any is held out.
     validation : pair of Tokens and csr_array, or None
@@ -98,8 +102,9 @@ def describe_training(
     training : dict
         ``{"data": {...}, "parameters": {...}}``, digests and scalars by name.
     """
+    sizes = (Y.shape[0], n_tokens) if words is None else (Y.shape[0],)
     data = {
-        "X": _digest(*_arrays_of(tokens, Y.shape[0]), "\0".join(words or ())),
+        "X": _digest(*_arrays_of(tokens, *sizes), "\0".join(words or ())),
         "y": _digest(*_arrays_of(Y, Y.shape[1])),
         "sample_weight": None if sample_weight is None else _digest(sample_weight),
         "validation_data": None,
@@ -113,7 +118,7 @@ def describe_training(
     }
     clusters = params.clusters
     parameters["clusters"] = None if clusters is None else _digest(np.asarray(clusters))
-    parameters["embeddings"] = _describe_vectors(params.embeddings)
+    parameters["embeddings"] = _describe_vectors(params.embeddings, words)
     parameters["device"] = device
     return {"data": data, "parameters": parameters}
 
@@ -141,13 +146,15 @@ def _scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _describe_vectors(source: Any) -> str | None:
-    if source is None or isinstance(source, (str, os.PathLike)):
-        return None if source is None else os.fspath(source)
+def _describe_vectors(source: Any, words: list[str] | None) -> str | None:
+    if source is None or (isinstance(source, str) and source == "random"):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return f"{fingerprint(Path(source))['sha256'][:32]} {os.fspath(source)}"
     if isinstance(source, np.ndarray) and source.dtype.kind in "fiu":
         return _digest(source)
-    size = len(source) if hasattr(source, "__len__") else ""
-    return f"{type(source).__qualname__} {size}".strip()
+    vectors = pretrained_vectors(source, words, len(words or ()))
+    return f"{type(source).__qualname__} {_digest(vectors)}"
 
 
 def open_checkpoint(
@@ -175,7 +182,14 @@ def open_checkpoint(
         )
     validation = None if given is None else (given[0].tokens, given[1])
     described = describe_training(
-        estimator, device, vocabulary(estimator), rows.tokens, Y, sample_weight, validation
+        estimator,
+        device,
+        vocabulary(estimator),
+        estimator.vectorizer_.n_tokens_,
+        rows.tokens,
+        Y,
+        sample_weight,
+        validation,
     )
     return Checkpoint(
         estimator.checkpoint_dir, described, seed, is_drawn=estimator.random_state is None

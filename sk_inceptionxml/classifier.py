@@ -22,23 +22,17 @@ from sk_inceptionxml.held_out import (
     check_pair,
     fit_fusion,
     hold_out,
-    n_held_out,
     read_given,
+    weighted_rows,
 )
-from sk_inceptionxml.history import best_epoch, history_frame
+from sk_inceptionxml.history import record_history
 from sk_inceptionxml.labels import LabelSpace, same_labels
 from sk_inceptionxml.lexical import LexicalFeatures
 from sk_inceptionxml.neighbours import KernelNeighbours
 from sk_inceptionxml.parameters import CONSTRAINTS, check_parameters
 from sk_inceptionxml.prediction import LabelRanker, Rows, vocabulary
 from sk_inceptionxml.rollback import undone_by_errors
-from sk_inceptionxml.row_order import (
-    check_weight,
-    content_order,
-    relative_weight,
-    repeat_rows,
-    weigh_rows,
-)
+from sk_inceptionxml.row_order import check_weight, content_order
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
 
@@ -395,7 +389,7 @@ class InceptionXMLClassifier(
         first_pass: bool = False,
     ) -> InceptionXMLClassifier:
         """Fit, or leave everything as it was; ``first_pass`` is that of ``partial_fit``."""
-        with undone_by_errors(self):
+        with undone_by_errors(self), training.gradients():
             self._learn(X, y, sample_weight, read_labels, validation_data, first_pass)
         return self
 
@@ -443,11 +437,7 @@ class InceptionXMLClassifier(
             validate_clusters(self.clusters, space.n_labels)
         weight = None
         if sample_weight is not None:
-            weight = check_weight(sample_weight, Y)
-            # a row held out of the training must have no copy in it
-            few = not n_held_out(int(weight.sum()), self.validation_fraction)
-            kept, weight = repeat_rows(weight) if few else weigh_rows(weight)
-            weight = None if weight is None else relative_weight(weight)
+            kept, weight = weighted_rows(check_weight(sample_weight, Y), self.validation_fraction)
             X, Y = X[kept], Y[kept]
         texts = list(X) if is_text(X) else None
         vectorizer = TokenVectorizer(self.vectorizer, self.max_len)
@@ -488,15 +478,7 @@ class InceptionXMLClassifier(
                 self, network, tokens, Y, weight, random_state, watched, checkpoint
             )
         self.head_ = "sync" if isinstance(network.head, SyncHead) else "ova"
-        self._record_history()
-
-    def _record_history(self) -> None:
-        self.history_ = history_frame(self.net_.history)
-        self.loss_curve_ = self.history_["train_loss"].tolist()
-        self.n_iter_ = len(self.loss_curve_)
-        best = best_epoch(self.net_.history) if self.early_stopping else None
-        self.best_epoch_ = None if best is None else best[0]
-        self.best_score_ = None if best is None else best[1]
+        record_history(self)
 
     def _fit_lexical(self, rows: Rows) -> sp.csr_array | None:
         """Lexical features of the rows, None where lexical evidence is off."""
@@ -516,6 +498,9 @@ class InceptionXMLClassifier(
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a directory: safetensors and JSON, nothing executable.
+
+        Callbacks, clusters, embeddings and a RandomState, which predictions do not need, are left
+        out, as is ``checkpoint_dir``: they are None in the loaded estimator.
 
         Parameters
         ----------

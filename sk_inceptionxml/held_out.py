@@ -11,6 +11,7 @@ from sk_inceptionxml.calibration import PLACES, Calibration, fit_calibration
 from sk_inceptionxml.fusion import Fusion, hits, recall
 from sk_inceptionxml.inference import choose_cluster_weight
 from sk_inceptionxml.prediction import Rows
+from sk_inceptionxml.row_order import repeat_rows, weigh_rows
 from sk_inceptionxml.sync import SyncHead
 from sk_inceptionxml.vectorize import Tokens
 
@@ -58,6 +59,18 @@ def n_held_out(n_rows: int, fraction: float) -> int:
     """Rows to hold out of as many: a share, 4,000 at most; none where that is fewer than 50."""
     n = min(int(n_rows * fraction), MAX_VALIDATION_ROWS)
     return n if n >= MIN_VALIDATION_ROWS else 0
+
+
+def weighted_rows(weight: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows to learn from and their weights as multiples of their mean, None where all are equal.
+
+    Rows are repeated only where none will be held out: a copy would be trained on.
+    """
+    few = not n_held_out(int(weight.sum()), fraction)
+    rows, rest = repeat_rows(weight) if few else weigh_rows(weight)
+    if rest is None or (rest == rest[0]).all():
+        return rows, None
+    return rows, rest / rest.mean()
 
 
 def given_rows(rows: Rows, Y: sp.csr_array, random_state: np.random.RandomState) -> HeldOut:

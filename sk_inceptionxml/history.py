@@ -10,6 +10,16 @@ import pandas as pd
 QUALITY = "valid_ndcg@5"
 
 
+def record_history(estimator: Any) -> None:
+    """Set what a fitted estimator tells of its epochs, from the history of its net."""
+    epochs = estimator.net_.history
+    estimator.history_ = history_frame(epochs)
+    estimator.loss_curve_ = estimator.history_["train_loss"].tolist()
+    estimator.n_iter_ = len(estimator.loss_curve_)
+    best = best_epoch(epochs) if estimator.early_stopping else None
+    estimator.best_epoch_, estimator.best_score_ = (None, None) if best is None else best
+
+
 def history_frame(epochs: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """One row for every epoch of a skorch history.
 

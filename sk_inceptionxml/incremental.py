@@ -20,6 +20,7 @@ from sk_inceptionxml.callbacks import NonFiniteGuard, Progress
 from sk_inceptionxml.fusion import hits
 from sk_inceptionxml.heads import prior_logit
 from sk_inceptionxml.held_out import MAX_VALIDATION_ROWS, MIN_VALIDATION_ROWS, answerable
+from sk_inceptionxml.history import record_history
 from sk_inceptionxml.inference import BATCH
 from sk_inceptionxml.labels import LabelSpace, first_labels, grow_label_space
 from sk_inceptionxml.net import XMCNet
@@ -116,7 +117,7 @@ class IncrementalLearner:
         check_parameters(self)
         training.resolve_device(self.device)
         check_structure(self)
-        with undone_by_errors(self):
+        with undone_by_errors(self), training.gradients():
             learn_more(self, X, y, classes, sample_weight)
         return self
 
@@ -145,7 +146,7 @@ def learn_more(
     update_fusion(estimator, rows.tokens, lexical, Y, weight, random_state)
     grow(estimator, space, rows.tokens, Y)
     train_pass(estimator, estimator.net_, rows.tokens, Y, weight, random_state)
-    estimator._record_history()
+    record_history(estimator)
     if estimator.neighbours_ is not None:
         estimator.neighbours_.add(lexical, Y)
     estimator.n_samples_fit_ += Y.shape[0]

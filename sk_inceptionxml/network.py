@@ -33,6 +33,7 @@ class InceptionXMLNetwork(nn.Module):
         )
         self.encoder = encoder
         self.head = head
+        self.float()  # torch's default type may be another
 
     def forward(
         self, ids: Tensor, weights: Tensor | None = None, words: Tensor | None = None

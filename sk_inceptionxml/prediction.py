@@ -74,9 +74,10 @@ class LabelRanker:
         Returns
         -------
         labels : ndarray of shape (n_samples, min(k, n_labels_))
-            Names as in ``classes_``, best first.
+            Names as in ``classes_``, best first. Places beyond the labels that were scored hold
+            ``""``, or -1 for numbers.
         scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
-            Probabilities.
+            Probabilities; 0 in places without a label.
 
         Raises
         ------

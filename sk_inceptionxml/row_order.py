@@ -57,11 +57,6 @@ def weigh_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return kept, weight[kept]
 
 
-def relative_weight(weight: np.ndarray) -> np.ndarray | None:
-    """Positive weights as multiples of their mean; None where all are equal."""
-    return None if (weight == weight[0]).all() else weight / weight.mean()
-
-
 def content_order(tokens: Tokens, Y: sp.csr_array) -> np.ndarray:
     """An order of the rows that depends on what they hold, not on where they stand."""
     key = tokens.ids.astype(np.uint64)

@@ -218,6 +218,13 @@ def build_network(
     return InceptionXMLNetwork(torch.from_numpy(table), encoder, head)
 
 
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Gradients are recorded within, whatever mode of torch the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
 def train_network(
     params: InceptionXMLClassifier,
     network: InceptionXMLNetwork,

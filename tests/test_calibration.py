@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,13 @@ def fit_all(x, hit):
     """The map of all places, taken from rows that have one place each."""
     flat = fit_calibration(x.reshape(-1, 1), hit.reshape(-1, 1), "sigmoid")
     return flat.first
+
+
+def test_transformers_may_give_frames():
+    x, hit = held_out(0.5, -1.0, n=300)
+    expected = fit_calibration(x, hit, "isotonic").to_dict()
+    with sklearn.config_context(transform_output="pandas"):
+        assert fit_calibration(x, hit, "isotonic").to_dict() == expected
 
 
 def test_weights_repeat_rows():

@@ -233,6 +233,35 @@ def test_other_data_are_named(complete):
         clf.fit(translated, LABELS)
 
 
+def vectors(seed):
+    words = sorted({word for text in TEXTS for word in text.split()})
+    return dict(zip(words, np.random.default_rng(seed).normal(size=(len(words), 16)), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["mapping", "path"])
+def test_other_vectors_are_other_parameters(kind, tmp_path):
+    def source(seed):
+        if kind == "mapping":
+            return vectors(seed)
+        path = tmp_path / "vectors.txt"
+        lines = (f"{word} {' '.join(map(str, vector))}" for word, vector in vectors(seed).items())
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return path
+
+    params = {"checkpoint_dir": tmp_path / "state", "max_epochs": 1}
+    first = tiny(embeddings=source(0), **params).fit(TEXTS, LABELS)
+    assert_same(tiny(embeddings=source(0), **params).fit(TEXTS, LABELS), first)
+    with pytest.raises(ValueError, match="other parameters: embeddings="):
+        tiny(embeddings=source(1), **params).fit(TEXTS, LABELS)
+
+
+def test_columns_without_a_value_count(tmp_path):
+    tiny(checkpoint_dir=tmp_path).fit(MATRIX, LABELS)
+    wider = sp.hstack([MATRIX, sp.csr_array((N_ROWS, 2))], format="csr")
+    with pytest.raises(ValueError, match="other data: X differ"):
+        tiny(checkpoint_dir=tmp_path).fit(wider, LABELS)
+
+
 def test_what_training_does_not_see_may_change(complete, whole):
     order = np.random.default_rng(0).permutation(N_ROWS)
     clf = tiny(checkpoint_dir=str(complete), threshold=0.2, top_k=3, n_neighbors=5, n_jobs=1)

@@ -211,6 +211,36 @@ def test_global_state_is_left_alone(random_state):
     assert deterministic == torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_training_where_gradients_are_off(head, mode, tmp_path):
+    expected = small(head=head).fit(TITLES, DENSE).partial_fit(NEW[:3], DENSE[:3])
+    with mode():
+        found = small(head=head).fit(TITLES, DENSE)
+        found.save(tmp_path / "model")
+        loaded = InceptionXMLClassifier.load(tmp_path / "model").partial_fit(NEW[:3], DENSE[:3])
+        assert not torch.is_grad_enabled()
+    found.partial_fit(NEW[:3], DENSE[:3])
+    loaded.partial_fit(NEW[:3], DENSE[:3])
+    assert_same(found.predict_proba(NEW), expected.predict_proba(NEW))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_default_type_of_torch_may_be_another(head, tmp_path):
+    small(head=head).fit(TITLES, DENSE).save(tmp_path / "model")
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = small(head=head).fit(TITLES, DENSE).partial_fit(NEW[:3], DENSE[:3])
+        loaded = InceptionXMLClassifier.load(tmp_path / "model").partial_fit(NEW[:3], DENSE[:3])
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for classifier in (found, loaded):
+        dtypes = {p.dtype for p in classifier.net_.module_.parameters()}
+        assert dtypes == {torch.float32}
+        assert classifier.predict_topk(NEW)[1].dtype == np.float32
+
+
 def test_global_seeds_change_nothing(fitted):
     state = torch.get_rng_state()
     try:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
+
+from sk_inceptionxml.threads import one_blas_thread
 
 # Nodes of at most this many labels are split on their dense matrix of cosines.
 GRAM_SIZE = 256
@@ -148,7 +149,7 @@ def balanced_clusters(
     shuffled = np.random.default_rng([seed, n_clusters]).permutation(members)
     pending, small = [Node(shuffled, 0, n_clusters)], []
     # One BLAS thread: rounding, and so the clusters, must not depend on the thread count.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         parallel = Parallel(n_jobs=n_jobs, require="sharedmem")
         while pending:
             large = [n for n in pending if n.n_clusters > 1 and len(n.members) > GRAM_SIZE]
