@@ -117,8 +117,9 @@ def read_vectors(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dic
 def _read_lines(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dict[str, np.ndarray]:
     opener = gzip.open if os.fspath(path).endswith(".gz") else open
     found: dict[str, np.ndarray] = {}
+    lower: dict[str, np.ndarray] = {}
     width = 0
-    with opener(path, "rt", encoding="utf-8", errors="replace", newline="\n") as file:
+    with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="\n") as file:
         for number, line in enumerate(file, 1):
             parts = line.rstrip().split(" ")
             if number == 1 and len(parts) == 2:
@@ -130,7 +131,10 @@ def _read_lines(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dict
                     "numbers of the first; the file is cut short or of another format."
                 )
             word = " ".join(parts[:-width]) if width else ""
-            if not word or word not in wanted or word in found:
+            vectors = found
+            if word not in wanted:
+                word, vectors = word.lower(), lower
+            if not word or word not in wanted or word in vectors:
                 continue
             try:
                 vector = np.array(parts[-width:], dtype=np.float32)
@@ -139,8 +143,8 @@ def _read_lines(path: str | os.PathLike[str], wanted: Mapping[str, int]) -> dict
                     f"embeddings: line {number} of {os.fspath(path)!r} does not hold {width} "
                     f"numbers after its word ({error})."
                 ) from None
-            found[word] = vector
-    return found
+            vectors[word] = vector
+    return lower | found
 
 
 def _lookup(source: Any, words: Sequence[str]) -> dict[str, np.ndarray]:

@@ -50,7 +50,7 @@ class RankingScorer:
 
     A callable ``scorer(estimator, X, y, sample_weight=None)`` for ``scoring=`` of scikit-learn.
     The estimator may be an ``InceptionXMLClassifier``, a ``Pipeline`` that ends in one, or a
-    fitted search over either. Labels of ``y`` that it has not seen in training count as absent.
+    fitted search over either. Labels of ``y`` that it has not seen in training count as misses.
 
     Parameters
     ----------
@@ -119,12 +119,14 @@ class RankingScorer:
         """
         classifier, X = _unwrap(estimator, X)
         ranking, _ = classifier._ranking(X, self.k)
-        Y = classifier.label_space_.encode(y, n_samples=len(ranking), unknown="ignore")
+        Y = classifier.label_space_.encode(y, n_samples=len(ranking), unknown="append")
         extra: dict[str, Any] = {}
         if self.metric == "psp":
             # frequencies of the training rows: those of the test rows would leak
+            counts = np.zeros(Y.shape[1])
+            counts[: classifier.n_labels_] = classifier.label_counts_
             extra["inverse_propensity"] = inverse_propensity(
-                classifier.label_counts_, n_samples=classifier.n_samples_fit_, **self.options
+                counts, n_samples=classifier.n_samples_fit_, **self.options
             )
         metric = _METRICS[self.metric]
         return float(metric(Y, ranking, k=self.k, sample_weight=sample_weight, **extra))

@@ -187,6 +187,7 @@ class LabelRanker:
         Parameters
         ----------
         X, y : as in ``fit``
+            Labels that ``fit`` has not seen count as not found.
         k : int, default=100
 
         Returns
@@ -196,7 +197,7 @@ class LabelRanker:
         """
         k = _check_k(k)
         tokens = self._rows(X).tokens
-        Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="ignore")
+        Y = self.label_space_.encode(y, n_samples=len(tokens), unknown="append")
         k = min(k, self.n_labels_)
         labels, logits = network_topk(self.net_.module_, tokens, self.max_len, k)
         return recall(join_candidates(labels, logits, None, 0), Y)

@@ -62,6 +62,16 @@ def test_text_vectors_with_and_without_header_plain_and_gzip(tmp_path, header, c
     assert found["kite"].tolist() == [3.0, 4.0]
 
 
+def test_capitals_stand_in_for_words_that_have_no_line(tmp_path):
+    path = tmp_path / "v.txt"
+    path.write_text("\ufeffBoat 1 2\nKite 3 4\nkite 5 6\nKITE 7 8\n", encoding="utf-8")
+    found = read_vectors(path, {"boat": 0, "kite": 1})
+    assert {word: vector.tolist() for word, vector in found.items()} == {
+        "boat": [1.0, 2.0],
+        "kite": [5.0, 6.0],
+    }
+
+
 def test_broken_line_is_named(tmp_path):
     path = tmp_path / "v.txt"
     path.write_text("unwanted 1 2\nboat 1.0 x\n")

@@ -79,6 +79,8 @@ def test_numbers_that_no_type_holds_are_refused():
     space, _ = LabelSpace.from_y(np.array([2**62 + 1, 1]))
     with pytest.raises(ValueError, match="No number type"):
         grow_label_space(space, np.array([0.0]), classes=[2**62 + 1, 1, 0.5])
+    with pytest.raises(ValueError, match="No number type"):
+        grow_label_space(space, np.array([0.0]), classes=np.array([2.0**62, 1, 0.5]))
 
 
 def test_a_frame_of_other_columns_is_refused_without_classes():

@@ -334,8 +334,38 @@ def test_encode_refuses_another_form(y, further, error, match):
 
 
 def test_encode_refuses_another_word_for_unknown():
-    with pytest.raises(ValueError, match="unknown must be 'raise' or 'ignore', got 'drop'"):
+    with pytest.raises(ValueError, match="unknown must be 'raise', 'ignore' or 'append', got 'drop'"):
         LabelSpace.from_y(["a", "b"])[0].encode(["a"], unknown="drop")
+
+
+@pytest.mark.parametrize(
+    ("y", "further"),
+    [
+        ([["a"], ["c"]], [["b", "a"], ["d"], ["b"], []]),
+        ([[1], [3]], [[2, 1], [4], [2], []]),
+        (["a", "c"], ["b", "a", "d", "b"]),
+    ],
+)
+def test_unknown_labels_may_be_appended(y, further):
+    space, _ = LabelSpace.from_y(y)
+    Y = space.encode(further, unknown="append")
+    known = space.encode(further, unknown="ignore")
+    assert_canonical(Y, (4, 4))
+    assert (Y[:, :2] != known).nnz == 0
+    expected = [[1, 0], [0, 1], [1, 0], [0, 0]] if isinstance(y[0], list) else None
+    expected = expected or [[1, 0], [0, 0], [0, 1], [1, 0]]
+    assert Y[:, 2:].toarray().tolist() == expected
+    assert space.encode(y, unknown="append").shape == (2, 2)
+
+
+@pytest.mark.parametrize("kinds", [(np.int64, np.uint64), (np.uint64, np.int64)])
+def test_large_integers_are_found_whatever_their_type(kinds):
+    ids = np.arange(3) + 2**60
+    space, _ = LabelSpace.from_y(ids.astype(kinds[0]))
+    assert space.encode(ids.astype(kinds[1])).toarray().tolist() == np.eye(3).tolist()
+    odd = np.array([ids[1], ids[2] + 1]).astype(kinds[1])
+    odd = np.append(odd, kinds[1](2**64 - 1) if kinds[1] is np.uint64 else kinds[1](-1))
+    assert space.columns(odd).tolist() == [1, -1, -1]
 
 
 def test_encode_accepts_no_positive_and_no_rows():

@@ -157,6 +157,8 @@ OBJECTS[:] = [[1, 0], [None, 1]]
         ([["a"], [], [1]], TypeError, r"one type, got str \(y\[0\]\) and int \(y\[2\]\)"),
         ([["a"], np.eye(2)], TypeError, r"y\[1\] is an array of shape \(2, 2\)"),
         ([[2**70]], ValueError, "must fit in int64"),
+        ([2**63, 2**63 + 1, -1], ValueError, "must fit in int64"),
+        ([2**53, 2**53 + 1, 1.0], ValueError, "No number type holds all labels of y"),
     ],
 )
 def test_bad_targets_are_refused(y, error, match):

@@ -93,10 +93,21 @@ def test_precision_at_1_is_the_score(fitted):
     assert precision_at_k_scorer(1)(classifier, TITLES, LISTS, WEIGHT) == pytest.approx(expected)
 
 
-def test_unseen_labels_are_absent(fitted):
-    with_unseen = [[*labels, "unseen"] for labels in LISTS]
-    scorer = recall_at_k_scorer(3)
-    assert scorer(fitted["lists"], TITLES, with_unseen) == scorer(fitted["lists"], TITLES, LISTS)
+@pytest.mark.parametrize("name", SCORERS)
+def test_unseen_labels_are_misses_in_any_form(name):
+    names = np.array(sorted({label for labels in LISTS for label in labels}))
+    rows = [labels if "red" in labels else [*labels, "unseen"] for labels in LISTS]
+    train = ["red" in labels for labels in LISTS]
+    names = [*names, "unseen"]
+    Y = np.array([[int(name in labels) for name in names] for labels in rows])
+    scorer, _ = SCORERS[name]
+    scores = []
+    for y in (Y, rows):
+        part = [label for label, used in zip(y, train, strict=True) if used]
+        part = np.array(part) if y is Y else part
+        X = [text for text, used in zip(TITLES, train, strict=True) if used]
+        scores.append(scorer(small().fit(X, part), TITLES, y))
+    assert scores[0] == pytest.approx(scores[1]) and scores[0] > 0
 
 
 def test_k_beyond_the_labels_counts_misses(fitted):

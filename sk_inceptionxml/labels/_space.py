@@ -181,7 +181,7 @@ class LabelSpace:
         y: Any,
         *,
         n_samples: int | None = None,
-        unknown: Literal["raise", "ignore"] = "raise",
+        unknown: Literal["raise", "ignore", "append"] = "raise",
     ) -> Any:
         """Encode further targets of the form that was learned.
 
@@ -192,8 +192,9 @@ class LabelSpace:
             rows are read as what was learned.
         n_samples : int, default=None
             Number of samples that y must have; None skips the check.
-        unknown : {"raise", "ignore"}, default="raise"
-            What to do with labels that were not learned; "ignore" leaves them out.
+        unknown : {"raise", "ignore", "append"}, default="raise"
+            What to do with labels that were not learned; "ignore" leaves them out, "append" gives
+            them columns behind those of the learned ones, sorted by name.
 
         Returns
         -------
@@ -209,8 +210,8 @@ class LabelSpace:
         TypeError
             For the reasons of :meth:`from_y`.
         """
-        if unknown not in ("raise", "ignore"):
-            raise ValueError(f"unknown must be 'raise' or 'ignore', got {unknown!r}.")
+        if unknown not in ("raise", "ignore", "append"):
+            raise ValueError(f"unknown must be 'raise', 'ignore' or 'append', got {unknown!r}.")
         target = read_target(y, expected=self.form)
         self.check_kind(target)
         check_n_samples(n_samples, target.n_samples)
@@ -229,15 +230,21 @@ class LabelSpace:
             return target.csr
         columns = self.columns(target.labels)
         indptr = cast(NDArray[np.int64], target.indptr)
-        missing = columns < 0
-        if missing.any():
+        missing, n_columns = columns < 0, self.n_labels
+        if missing.any() and unknown == "append":
+            labels = cast(Any, target.labels)
+            names = np.array(labels, dtype=object) if isinstance(labels, list) else labels
+            new, place = np.unique(names[missing], return_inverse=True)
+            columns[missing] = n_columns + place
+            n_columns += len(new)
+        elif missing.any():
             if unknown == "raise":
                 raise unknown_labels_error(target, np.flatnonzero(missing), self.n_labels)
             rows = np.repeat(np.arange(target.n_samples), np.diff(indptr))[~missing]
             indptr = row_bounds(np.bincount(rows, minlength=target.n_samples))
             columns = columns[~missing]
         ones = np.ones(len(columns), dtype=np.float32)
-        shape = (target.n_samples, self.n_labels)
+        shape = (target.n_samples, n_columns)
         return make_canonical(sp.csr_array((ones, columns, indptr), shape=shape))
 
     def columns(self, labels: Any) -> NDArray[np.int64]:
@@ -253,10 +260,16 @@ class LabelSpace:
         if isinstance(labels, list):
             found = map(self._column_of.get, labels, repeat(-1))
             return np.fromiter(cast(Iterable[int], found), dtype=np.int64, count=len(labels))
+        fits = np.ones(len(labels), dtype=bool)
+        if {labels.dtype.kind, self.classes_.dtype.kind} == {"i", "u"}:
+            # compared with each other, the two become floats, which do not tell large ones apart
+            bounds = np.iinfo(self.classes_.dtype)
+            fits = (labels >= bounds.min) & (labels <= bounds.max)
+            labels = np.where(fits, labels, labels.dtype.type(0)).astype(self.classes_.dtype)
         place = np.searchsorted(self.classes_, labels, sorter=self._sorted)
         place[place == self.n_labels] = 0
         column = self._sorted[place]
-        return np.where(self.classes_[column] == labels, column, -1)
+        return np.where(fits & (self.classes_[column] == labels), column, -1)
 
     # ------------------------------------------------------------------------ rankings to y
 

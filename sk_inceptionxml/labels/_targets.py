@@ -201,15 +201,28 @@ def plain_labels(values: list[Any], names_dtype: Any) -> NDArray[Any]:
             f"The labels of y must be all strings or all numbers, got {names}. Convert them to "
             "one type, or pass one collection of labels per sample."
         )
-    if families.keys() == {"str"} and names_dtype is not None:
+    # an array of fixed width would drop zeros at the end
+    ends_in_zero = families.keys() == {"str"} and any(str(value)[-1:] == "\0" for value in values)
+    if families.keys() == {"str"} and (names_dtype is not None or ends_in_zero):
         return np.array([str(value) for value in values], dtype=object)
     try:
         array = np.array(values)
     except OverflowError:
         array = np.array(values, dtype=object)
-    if families.keys() <= {"int", "bool", "float"} and array.dtype.kind == "O":
+    numbers = families.keys() <= {"int", "bool", "float"}
+    if numbers and "float" in families and _rounds(array, values):
+        raise ValueError("No number type holds all labels of y; pass them as strings.")
+    if numbers and (array.dtype.kind == "O" or _rounds(array, values)):
         raise ValueError("Integer labels of y must fit in int64; pass them as strings.")
     return array
+
+
+def _rounds(array: NDArray[Any], values: list[Any]) -> bool:
+    """Whether an array of these values has made other numbers of integers."""
+    return array.dtype.kind == "f" and any(
+        isinstance(value, (int, np.integer)) and int(value) != x
+        for value, x in zip(values, array.tolist(), strict=True)
+    )
 
 
 def _one_dim(array: NDArray[Any]) -> Target:

@@ -12,15 +12,26 @@ import scipy.sparse as sp
 
 MAX_CHARACTERS = 10_000  # of a text; word pairs grow with the square of what is read
 # Combining marks are no ``\w`` for ``re``, yet they belong to words of Indic and other scripts.
-_MARKS = "".join(chr(c) for c in range(0x300, 0x3100) if unicodedata.category(chr(c))[0] == "M")
+# The variation selectors, which follow emoji, are not in these ranges.
+_MARKED = (
+    (0x300, 0x3100),
+    (0xA600, 0xAC00),
+    (0x10A00, 0x12000),
+    (0x16A00, 0x17000),
+    (0x1E000, 0x1E950),
+)
+_MARKS = "".join(
+    chr(c) for part in _MARKED for c in range(*part) if unicodedata.category(chr(c))[0] == "M"
+)
+_JOINERS = "\u200c\u200d"  # within a word
 # Scripts written without blanks: Thai, Lao, Myanmar, Khmer, kana and Han.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3041-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
 )
 _WORD = re.compile(r"\w+")  # greedy, hence the same as with word boundaries around
-_MARKED_WORD = re.compile(rf"\w[\w{_MARKS}\u200c\u200d]*")
-_NEEDS_CARE = re.compile(f"[{_MARKS}{_UNSPACED}]")
+_MARKED_WORD = re.compile(rf"\w[\w{_MARKS}{_JOINERS}]*")
+_NEEDS_CARE = re.compile(f"[{_MARKS}{_JOINERS}{_UNSPACED}]")
 _RUN = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}]")
 _CHARACTER = re.compile(f"[^{_MARKS}][{_MARKS}]*|[{_MARKS}]+")
