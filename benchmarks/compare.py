@@ -29,6 +29,7 @@ from harness import (
     markdown,
     mean_sd,
     parse_arguments,
+    refuse_equal_names,
     run_system,
     say,
     seeds_of,
@@ -209,6 +210,7 @@ def main() -> None:
     parser.add_argument("--out", default="results", help="folder of the results")
     add_arguments(parser, seeds="0,1,2")
     args = parse_arguments(parser)
+    refuse_equal_names(parser, args.data)
     args.variants = [name for name in args.variants.split(",") if name]
     if unknown := sorted(set(args.variants) - set(VARIANTS)):
         parser.error(f"no such variant: {', '.join(unknown)}; known: {', '.join(VARIANTS)}")

@@ -286,6 +286,13 @@ def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
+def refuse_equal_names(parser: argparse.ArgumentParser, folders: Iterable[Any]) -> None:
+    """Results are kept by the name of the data set's folder: two of one name would be one."""
+    names = [Path(folder).resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        parser.error(f"folders of equal name among --data: {', '.join(names)}; rename one.")
+
+
 def seeds_of(system: str, seeds: list[int]) -> list[int]:
     """Return the seeds to run: one where every run gives the same."""
     return seeds if SYSTEMS[system][0].seeded else seeds[:1]

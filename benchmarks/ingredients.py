@@ -205,6 +205,7 @@ def main() -> None:
     parser.add_argument("--lexical", action="store_true")
     parser.add_argument("--no-default", action="store_true")
     args = parser.parse_args()
+    harness.refuse_equal_names(parser, args.data)
     names = []
     for folder in args.data:
         data = harness.load_data(folder, None, None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from harness import _find
+from harness import _find, refuse_equal_names
 from threadpoolctl import threadpool_limits
 
 from sk_inceptionxml import InceptionXMLClassifier
@@ -22,7 +22,7 @@ from sk_inceptionxml.datasets import load_jsonl
 def model_of(args: argparse.Namespace, folder: Path) -> InceptionXMLClassifier:
     """The saved model, or one of a few epochs: accuracy does not matter here."""
     saved = args.model or (args.save and args.save / folder.name)
-    if saved and saved.exists():
+    if args.model or (saved and saved.exists()):
         return InceptionXMLClassifier.load(saved, device="cpu")
     rows = load_jsonl(_find(folder, "train"), drop_unlabelled=True)
     model = InceptionXMLClassifier(max_epochs=args.epochs, random_state=0, device="cpu")
@@ -63,6 +63,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.model and len(args.data) > 1:
         parser.error("--model is of one data set; give one --data.")
+    refuse_equal_names(parser, args.data)
     torch.set_num_threads(args.threads)
     print(f"{args.threads} threads\n")
     print("| data | labels | rows/s | p50 ms | p95 ms |\n|---|--:|--:|--:|--:|")

@@ -151,8 +151,8 @@ def _describe_vectors(source: Any, words: list[str] | None) -> str | None:
         return source
     if isinstance(source, (str, os.PathLike)):
         return f"{fingerprint(Path(source))['sha256'][:32]} {os.fspath(source)}"
-    if isinstance(source, np.ndarray) and source.dtype.kind in "fiu":
-        return _digest(source)
+    if isinstance(source, np.ndarray):
+        return _digest(source if source.dtype.kind in "fiu" else source.astype(np.float64))
     vectors = pretrained_vectors(source, words, len(words or ()))
     return f"{type(source).__qualname__} {_digest(vectors)}"
 

@@ -343,9 +343,9 @@ class InceptionXMLClassifier(
         y : sparse or dense indicator of shape (n_samples, n_labels), label lists, or 1-D
             Labels of each row. Outputs mirror this form.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, not negative; only their ratios matter. Rows of weight 0 are left
-            out. Whole numbers of mean 4 at most repeat rows where all of these are too few to
-            hold some out; others weigh the loss.
+            Weight of each row, not negative. Rows of weight 0 are left out. Whole numbers of mean
+            4 at most repeat rows where all of these are too few to hold some out; elsewhere
+            weights count by their ratios.
         validation_data : pair (X_val, y_val), default=None
             Rows of the same kind for early stopping and for the fusion, instead of rows held out
             of X; 10,000 of them at most are used. Labels that y lacks count as not found.

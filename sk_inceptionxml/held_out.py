@@ -70,7 +70,7 @@ def weighted_rows(weight: np.ndarray, fraction: float) -> tuple[np.ndarray, np.n
     rows, rest = repeat_rows(weight) if few else weigh_rows(weight)
     if rest is None or (rest == rest[0]).all():
         return rows, None
-    return rows, rest / rest.mean()
+    return rows, np.maximum(rest / rest.mean(), 1e-30)  # the quotient may be 0
 
 
 def given_rows(rows: Rows, Y: sp.csr_array, random_state: np.random.RandomState) -> HeldOut:

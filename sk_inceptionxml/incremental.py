@@ -335,9 +335,9 @@ def label_means(
             h = network(**{name: x.to(device) for name, x in X.items()})
             part = sp.coo_array(Y[rows])
             place = torch.from_numpy(np.stack([part.col, part.row]).astype(np.int64))
-            pick = torch.sparse_coo_tensor(
-                place, torch.ones(part.nnz), (Y.shape[1], len(rows)), check_invariants=False
-            ).to(device)
+            ones = torch.ones(part.nnz, dtype=torch.float32)
+            shape = Y.shape[1], len(rows)
+            pick = torch.sparse_coo_tensor(place, ones, shape, check_invariants=False).to(device)
             features = [branch(h) for branch in branches]
             parts = [torch.sparse.mm(pick, r) for r in features] + [features[0].sum(0)]
             sums = [old + new for old, new in zip(sums, parts, strict=True)]

@@ -114,7 +114,8 @@ class RowAdam(Optimizer):
         tables = [p, state["exp_avg"], state["exp_avg_sq"]]
         taken = tables if rows is None else [table.index_select(0, rows) for table in tables]
         weight, first, second = ([part] for part in taken)
-        steps = [torch.tensor(float(state["step"]), device=p.device)]  # done before this one
+        before = float(state["step"])
+        steps = [torch.tensor(before, dtype=torch.float32, device=p.device)]
         beta1, beta2 = group["betas"]
         options = PLAIN | {"beta1": beta1, "beta2": beta2, "lr": group["lr"], "eps": group["eps"]}
         adam(weight, [grad], first, second, [], steps, **options)  # one pass over the rows

@@ -75,7 +75,7 @@ class LabelRanker:
         -------
         labels : ndarray of shape (n_samples, min(k, n_labels_))
             Names as in ``classes_``, best first. Places beyond the labels that were scored hold
-            ``""``, or -1 for numbers.
+            ``""``, -1 or None, for strings, signed integers and other names.
         scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
             Probabilities; 0 in places without a label.
 

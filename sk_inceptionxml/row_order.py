@@ -38,6 +38,8 @@ def check_weight(sample_weight: Any, Y: sp.csr_array) -> np.ndarray:
             f"sample_weight must be {MAX_WEIGHT:.0e} at most, got {weight.max():.3g}; divide all "
             "weights by their mean."
         )
+    if not weight.any():
+        raise ValueError("sample_weight must contain at least one non-zero number.")
     labelled = np.diff(Y.indptr) > 0
     if labelled.any() and not labelled[weight > 0].any():
         raise ValueError("sample_weight is 0 in every row in which y has a positive label.")

@@ -255,6 +255,16 @@ def test_other_vectors_are_other_parameters(kind, tmp_path):
         tiny(embeddings=source(1), **params).fit(TEXTS, LABELS)
 
 
+@pytest.mark.parametrize("dtype", [object, bool, np.float32])
+def test_rows_of_vectors_may_be_of_any_type(dtype, tmp_path):
+    table = np.random.default_rng(0).normal(size=(MATRIX.shape[1], 16)).astype(dtype)
+    params = {"checkpoint_dir": tmp_path, "max_epochs": 1}
+    first = tiny(embeddings=table, **params).fit(MATRIX, LABELS)
+    assert_same(tiny(embeddings=table, **params).fit(MATRIX, LABELS), first, MATRIX)
+    with pytest.raises(ValueError, match="other parameters: embeddings="):
+        tiny(embeddings=(table > 0).astype(np.int8) + 1, **params).fit(MATRIX, LABELS)
+
+
 def test_columns_without_a_value_count(tmp_path):
     tiny(checkpoint_dir=tmp_path).fit(MATRIX, LABELS)
     wider = sp.hstack([MATRIX, sp.csr_array((N_ROWS, 2))], format="csr")

@@ -53,6 +53,19 @@ def test_pifa_matches_dense_formula(problem, max_features, dense):
     np.testing.assert_allclose(got.toarray(), normalize(sums), atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-60, 1e60, 1e200])
+def test_pifa_reads_rows_beyond_single_precision(scale):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((30, 12), density=0.3, rng=rng, format="csr")
+    Y = rng.random((30, 8)) < 0.3
+    before = (X * scale).toarray()
+    found = [pifa(Y, x).toarray() for x in (X, X * scale, before)]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_array_equal(found[2], found[1])
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="NaN or infinity"):
+        pifa(Y, sp.csr_array(np.where(X.toarray() > 0.9, np.inf, X.toarray())))
+
+
 def test_pifa_one_hot_classes_and_errors():
     X = np.eye(3)
     np.testing.assert_allclose(

@@ -42,6 +42,7 @@ def test_jsonl_keys_and_int_labels(tmp_path):
     [
         (b'{"text": "a", "labels": [}', "not valid JSON"),
         (b'"text"', "JSON object"),
+        (b'{"text": "a", "labels": [' + b"1" * 5000 + b"]}", "not valid JSON"),
         (b'{"labels": ["a"]}', "no key 'text'"),
         (b'{"text": "a"}', "no key 'labels'"),
         (b'{"text": null, "labels": []}', "'text' must be a str"),

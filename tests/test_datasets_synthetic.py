@@ -74,6 +74,7 @@ def test_short_text_leaves_global_random_state_alone():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     make_short_text(20, 5, random_state=0)
     make_short_text(20, 5, random_state=np.random.RandomState(0))
+    make_short_text(20, 5)
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 

@@ -84,6 +84,13 @@ def test_fitted_fusion_recovers_a_known_probability():
     assert np.abs(p - truth).mean() < 0.01
 
 
+def test_the_scale_of_weights_does_not_matter():
+    c, hit, _ = known_probability(500, 10, 0, 1, 2)
+    weight = np.random.default_rng(0).random(500)
+    one, other = (Fusion(np.zeros(10), True).fit(c, hit, weight * s) for s in (1, 1e-6))
+    np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-3, atol=1e-3)
+
+
 def test_fusion_without_enough_examples_keeps_its_start():
     c = Candidates(np.array([[0]]), *[np.ones((1, 1), np.float32)] * 2, np.ones((1, 1), bool))
     fusion = Fusion(np.zeros(1), lexical=True)

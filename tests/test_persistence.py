@@ -23,6 +23,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.exceptions import ModelFormatError
 from sk_inceptionxml.persistence import _files
+from sk_inceptionxml.persistence._checks import manifest_digest
 from sk_inceptionxml.persistence._format import FORMAT_VERSION
 
 ROOT = Path(__file__).parents[1]
@@ -245,6 +246,15 @@ def test_a_loaded_model_goes_on_with_its_history(tmp_path):
     assert loaded.best_epoch_ == clf.best_epoch_ and loaded.best_score_ == clf.best_score_
     pd.testing.assert_frame_equal(loaded.history_[:n], clf.history_[:n])
     assert loaded.n_iter_ == n + 1 and loaded.history_["duration"].notna().all()
+
+
+def test_times_that_cannot_be_are_only_told(saved):
+    data = json.loads((saved / "model.json").read_text())
+    n = len(data["loss_curve"])
+    data["training"] |= {"duration": [1e200] * n, "rows_per_second": [1e200] * n}
+    data["manifest_sha256"] = manifest_digest(data)
+    (saved / "model.json").write_text(json.dumps(data))
+    assert InceptionXMLClassifier.load(saved, "cpu").history_["duration"].tolist() == [1e200] * n
 
 
 def test_a_second_generation_is_the_same_files(saved, tmp_path):

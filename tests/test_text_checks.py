@@ -230,8 +230,11 @@ def test_the_default_type_of_torch_may_be_another(head, tmp_path):
     small(head=head).fit(TITLES, DENSE).save(tmp_path / "model")
     torch.set_default_dtype(torch.float64)
     try:
-        found = small(head=head).fit(TITLES, DENSE).partial_fit(NEW[:3], DENSE[:3])
-        loaded = InceptionXMLClassifier.load(tmp_path / "model").partial_fit(NEW[:3], DENSE[:3])
+        found = small(head=head).fit(TITLES, DENSE)
+        loaded = InceptionXMLClassifier.load(tmp_path / "model")
+        for classifier in (found, loaded):
+            y = np.column_stack([DENSE[:3], [0, 1, 1]])
+            classifier.partial_fit(TITLES[:3], y, classes=[*range(DENSE.shape[1]), 99])
         assert torch.get_default_dtype() == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
@@ -546,6 +549,7 @@ def test_no_label_depends_on_how_many_are_asked_for(fitted, form, monkeypatch):
     for k in range(1, classifier.n_labels_):
         few = classifier.predict_topk(NEW + TITLES, k=k)
         assert_same(few, (names[:, :k], scores[:, :k]))
+    assert (np.sort(names, axis=1) == np.sort(classifier.classes_)).all()
     if form in ONE_DIM:
         proba = classifier.predict_proba(TITLES)
         best = classifier.classes_[proba.argmax(axis=1)]
@@ -698,6 +702,15 @@ def test_only_the_ratios_of_weights_matter():
     assert one.n_samples_fit_ == len(texts)  # a copy of a held-out row would judge itself
     for method in METHODS[1:]:
         assert_same(getattr(one, method)(NEW), getattr(other, method)(NEW), exact=False)
+
+
+def test_rows_are_not_repeated_where_some_would_be_held_out():
+    weight = np.arange(260) % 3 + 1
+    rows = np.arange(260) % len(TITLES)
+    texts, labels = [TITLES[i] for i in rows], [LISTS[i] for i in rows]
+    assert small().fit(texts, labels, sample_weight=weight).n_samples_fit_ == 260
+    few = small(validation_fraction=0.09).fit(texts, labels, sample_weight=weight)
+    assert few.n_samples_fit_ == weight.sum()
 
 
 def test_copies_of_held_out_rows_would_be_too_sure():

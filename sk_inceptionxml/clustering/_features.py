@@ -60,7 +60,9 @@ def pifa(
     if max_features is not None and not (isinstance(max_features, Integral) and max_features > 0):
         raise ValueError(f"max_features must be a positive integer or None, got {max_features!r}.")
     indicator, _ = as_indicator(Y)
-    rows = canonical_csr(X if sp.issparse(X) else check_array(X, dtype=np.float32, input_name="X"))
+    if not sp.issparse(X):
+        X = check_array(X, dtype=(np.float64, np.float32), input_name="X")
+    rows = canonical_csr(X, np.float32 if X.dtype == np.float32 else np.float64)
     if not np.isfinite(rows.data).all():
         raise ValueError("X contains NaN or infinity; pass finite features.")
     if rows.shape[0] != indicator.shape[0]:
@@ -68,7 +70,19 @@ def pifa(
             f"X and Y must have the same number of rows, got {rows.shape[0]} and "
             f"{indicator.shape[0]}."
         )
-    rows = normalize_rows(rows)
+    rows = normalize_rows(_single(rows))
     labels_by_row = sp.csr_array(indicator.T.tocsr())
     features = blocked_product(labels_by_row, rows, max_features, n_jobs)
     return normalize_rows(features)
+
+
+def _single(rows: sp.csr_array) -> sp.csr_array:
+    """Rows in single precision, whose range may be too small for them as they are."""
+    if rows.dtype == np.float32:
+        return rows
+    lengths = np.diff(rows.indptr)
+    filled = np.flatnonzero(lengths)
+    if filled.size:
+        largest = np.maximum.reduceat(np.abs(rows.data), rows.indptr[filled])
+        rows.data /= np.repeat(largest, lengths[filled])
+    return rows.astype(np.float32)

@@ -52,6 +52,8 @@ def iter_json(path: PathLike) -> Iterator[tuple[int, dict[str, Any]]]:
             row = json.loads(decode(path, number, line))
         except json.JSONDecodeError as error:
             fail(path, number, f"not valid JSON ({error.msg} at column {error.colno})")
+        except ValueError as error:  # an integer of thousands of digits
+            fail(path, number, f"not valid JSON ({error})")
         except RecursionError:
             fail(path, number, "not valid JSON (nested too deeply)")
         if not isinstance(row, dict):

@@ -111,7 +111,8 @@ def make_short_text(
     _check_number("noise", noise, 0, 1)
     if indicator not in ("lists", "csr"):
         raise ValueError(f"indicator must be 'lists' or 'csr', got {indicator!r}")
-    rng = check_random_state(random_state)
+    # None is no reason to draw from numpy's global stream
+    rng = check_random_state(RandomState() if random_state is None else random_state)
     if n_words is None:
         n_words = min(100_000, max(100, 3 * n_labels))
 

@@ -86,6 +86,14 @@ def _check_range(path: PathLike, number: int, values: list[int], width: int, wha
             fail(path, number, f"{what} {value} is out of range for {width} columns (from 0)")
 
 
+def _whole_numbers(path: PathLike, number: int, fields: list[bytes]) -> list[int]:
+    """The numbers that fields of digits mean; Python reads no more than 4,300 digits."""
+    try:
+        return list(map(int, fields))
+    except ValueError as error:
+        fail(path, number, f"not a number: {error}")
+
+
 def _add_labels(path: PathLike, number: int, token: bytes, rows: _Rows, width: int) -> None:
     """Append one row of comma-separated labels."""
     # isdigit first: int() would also take "1_0" and signs.
@@ -93,7 +101,7 @@ def _add_labels(path: PathLike, number: int, token: bytes, rows: _Rows, width: i
     for field in fields:
         if not field.isdigit():
             fail(path, number, f"expected comma-separated label numbers, got {_show(token)}")
-    labels = list(map(int, fields))
+    labels = _whole_numbers(path, number, fields)
     _check_range(path, number, labels, width, "label")
     rows.indices.extend(labels)
     rows.values.extend([1.0] * len(labels))
@@ -105,7 +113,7 @@ def _read_header(path: PathLike, lines: Iterator[tuple[int, bytes]], names: str)
     fields = line.split()
     if len(fields) != len(names.split()) or not all(field.isdigit() for field in fields):
         fail(path, 1, f"expected the header '{names}' (non-negative integers), got {_show(line)}")
-    sizes = list(map(int, fields))
+    sizes = _whole_numbers(path, 1, fields)
     if max(sizes[1:]) > np.iinfo(np.int32).max:
         fail(path, 1, f"more than 2**31 - 1 columns are not supported, got {_show(line)}")
     return sizes
@@ -125,12 +133,13 @@ def _iter_body(
         fail(path, number, f"too few rows: the header announces {n_rows}, got {number - 1}")
 
 
-def _check_finite(path: PathLike, rows: _Rows) -> None:
-    bad = np.flatnonzero(~np.isfinite(np.frombuffer(rows.values, dtype=np.float32)))
+def _check_finite(path: PathLike, matrix: csr_matrix) -> csr_matrix:
+    """The matrix, if its values, those of repeated indices summed, are finite."""
+    bad = np.flatnonzero(~np.isfinite(matrix.data))
     if bad.size:
-        indptr = np.frombuffer(rows.indptr, dtype=np.int64)
-        row = int(np.searchsorted(indptr, bad[0], side="right")) - 1
+        row = int(np.searchsorted(matrix.indptr, bad[0], side="right")) - 1
         fail(path, row + 2, "a value is not finite in single precision")
+    return matrix
 
 
 def load_xmc_sparse(path: PathLike) -> Bunch:
@@ -194,8 +203,8 @@ def load_xmc_sparse(path: PathLike) -> Bunch:
         _add_pairs(path, number, tokens[has_labels:], features, n_features)
         features.close_row()
         labels.close_row()
-    _check_finite(path, features)
-    return Bunch(data=features.to_csr(n_features), target=labels.to_indicator(n_labels))
+    X = _check_finite(path, features.to_csr(n_features))
+    return Bunch(data=X, target=labels.to_indicator(n_labels))
 
 
 def load_xmc_matrix(path: PathLike) -> csr_matrix:
@@ -246,8 +255,7 @@ def load_xmc_matrix(path: PathLike) -> csr_matrix:
     for number, line in _iter_body(path, lines, n_rows):
         _add_pairs(path, number, line.split(), rows, n_columns)
         rows.close_row()
-    _check_finite(path, rows)
-    return rows.to_csr(n_columns)
+    return _check_finite(path, rows.to_csr(n_columns))
 
 
 def load_xmc_json(

@@ -54,9 +54,7 @@ def label_names(target: Target, known: NDArray[Any] | None) -> NDArray[Any]:
     return names
 
 
-def check_columns(
-    target: Target, classes: NDArray[Any], where: str = "when they were learned"
-) -> None:
+def check_columns(target: Target, classes: NDArray[Any], where: str = "the known labels") -> None:
     """Refuse a matrix whose columns are not these classes, known from ``where``."""
     n_columns = target.csr.shape[1]
     if n_columns != len(classes):

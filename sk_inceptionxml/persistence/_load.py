@@ -395,7 +395,7 @@ def _log_epochs(net: XMCNet, history: pd.DataFrame) -> None:
         net.history.record("epoch", epoch["epoch"])
         net.history.record("train_loss", epoch["train_loss"])
         net.history.record("dur", seconds)
-        if seconds * rate > 0:  # both are known
+        if 0 < seconds * rate < 2**53:  # both are known
             net.history.new_batch()
             net.history.record_batch("train_batch_size", round(seconds * rate))
         if not math.isnan(epoch.get(QUALITY, math.nan)):
