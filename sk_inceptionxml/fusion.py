@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 LOGIT_LIMIT = 15.0
 TAIL_WEIGHT = 0.05  # a hit of a label with n training rows counts (1 + n) ** -0.05
 LOG_COUNT = 3  # among the features
+FIXED = [0.2, 6.0], -2.0  # weights of the network's log-odds and of the lexical score, intercept
 FIXED_ROWS, REMEMBERED_ROWS = 50, 500  # what the fixed weights and all rows before count for
 
 
@@ -158,19 +159,16 @@ class Fusion:
         self.n_rows, self.n_first = 0, len(self.log_counts)
         self.lexical = lexical
         self.coef_ = np.zeros(self.N_FEATURES)
-        self.coef_[:2] = [1.0, 6.0 if lexical else 0.0]  # until fitted
-        self.intercept_ = -1.0 if lexical else 0.0
+        # until fitted; benchmarks/fixed_fusion.py compares such weights
+        self.coef_[:2], self.intercept_ = FIXED if lexical else ([1.0, 0.0], 0.0)
 
-    def features(self, c: Candidates, log_counts: np.ndarray | None = None) -> list[np.ndarray]:
-        """Features of every candidate, N_FEATURES arrays of shape (n, m), float32.
-
-        ``log_counts`` (n, m) are those of the candidates where they differ from row to row.
-        """
+    def features(self, c: Candidates) -> list[np.ndarray]:
+        """Features of every candidate, N_FEATURES arrays of shape (n, m), float32."""
         valid = c.labels >= 0
         z = np.clip(c.network, -LOGIT_LIMIT, LOGIT_LIMIT).astype(np.float32)
         s = np.clip(c.lexical, -0.5, 1.5).astype(np.float32)
         root = np.sqrt(np.maximum(s, 0.0))
-        count = self.log_counts[np.maximum(c.labels, 0)] if log_counts is None else log_counts
+        count = self.log_counts[np.maximum(c.labels, 0)]
         best_z = np.where(valid, z, -LOGIT_LIMIT).max(axis=1, keepdims=True, initial=-LOGIT_LIMIT)
         best_s = np.where(valid, s, 0).max(axis=1, keepdims=True, initial=0)
         one = np.float32(1)
@@ -179,13 +177,7 @@ class Fusion:
             z * count, count * count, count * count * root, (s > 0) * one, best_z - z, best_s - s,
         ]  # fmt: skip
 
-    def fit(
-        self,
-        c: Candidates,
-        hits: np.ndarray,
-        sample_weight: np.ndarray | None,
-        log_counts: np.ndarray | None = None,
-    ) -> Fusion:
+    def fit(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
         """Fit on candidates and whether each is a label of its row.
 
         Parameters
@@ -193,14 +185,12 @@ class Fusion:
         c : Candidates of shape (n, m)
         hits : ndarray of shape (n, m), bool
         sample_weight : ndarray of shape (n,) or None
-        log_counts : ndarray of shape (n, m), float32, or None
-            As in ``features``.
         """
         valid = c.labels >= 0
         hit = hits[valid]
         if hit.sum() < 20 or (~hit).sum() < 20:
             return self
-        features = self.features(c, log_counts)
+        features = self.features(c)
         F = np.stack([feature[valid] for feature in features], axis=-1, dtype=np.float64)
         weight = np.ones(len(hit))
         # rare labels count for a little more: what tail recall gains, the first places do not lose
@@ -230,10 +220,10 @@ class Fusion:
             self.n_rows += new.n_rows
         return self
 
-    def log_odds(self, c: Candidates, log_counts: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, c: Candidates) -> np.ndarray:
         """Log-odds (n, m) that each candidate is a label of its row; -inf where there is none."""
         out = np.full(c.labels.shape, self.intercept_, dtype=np.float32)
-        features = self.features(c, log_counts)
+        features = self.features(c)
         for weight, feature in zip(self.coef_.astype(np.float32), features, strict=True):
             out += weight * feature
         return np.where(c.labels >= 0, out, np.float32(-np.inf))

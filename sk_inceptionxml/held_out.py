@@ -46,13 +46,21 @@ def split_rows(
     fraction: float,
     random_state: np.random.RandomState,
 ) -> tuple[np.ndarray, HeldOut]:
-    """Places of the rows to train on, and the rows held out."""
+    """Places of the rows to train on, and the rows held out.
+
+    Rows that no other row could answer for are trained on.
+    """
     n = len(rows.tokens)
-    n_out = n_held_out(n, fraction)
     order = random_state.permutation(n)
-    place = np.sort(order[:n_out])
+    may_judge = np.zeros(n, dtype=bool)
+    may_judge[answerable(Y, np.bincount(Y.indices, minlength=Y.shape[1]) - 1)] = True
+    n_out = n_held_out(n, fraction)
+    place = np.sort(order[may_judge[order]][:n_out])
+    if len(place) < MIN_VALIDATION_ROWS:
+        place = place[:0]
     part = None if weight is None else weight[place]
-    return np.sort(order[n_out:]), HeldOut(rows.take(place), Y[place], part, place)
+    train = np.delete(np.arange(n), place)
+    return train, HeldOut(rows.take(place), Y[place], part, place)
 
 
 def n_held_out(n_rows: int, fraction: float) -> int:
@@ -147,7 +155,8 @@ def hold_out(
     if watches and len(held_out) == 0:
         raise ValueError(
             f"early_stopping=True needs held-out rows: validation_fraction={fraction} of "
-            f"{len(rows.tokens)} rows is under {MIN_VALIDATION_ROWS}. Raise validation_fraction, "
+            f"{len(rows.tokens)} rows, or the rows that share a label with another one, are under "
+            f"{MIN_VALIDATION_ROWS}. Raise validation_fraction, "
             "give validation_data to fit, or set early_stopping=False."
         )
     return train, _unseen(estimator, held_out, rows.tokens)
@@ -202,14 +211,12 @@ def fit_fusion(
     estimator.fusion_ = fusion = Fusion(np.log1p(counts), lexical=memory is not None)
     estimator.calibration_ = Calibration()
     estimator.shortlist_recall_ = None
-    if held_out.place is not None:
-        held_out = held_out.take(answerable(held_out.Y, counts - 1))  # the others' labels
     if len(held_out) == 0:
         return
     module, tokens = estimator.net_.module_, held_out.rows.tokens
     if isinstance(module.head, SyncHead):
         choose_cluster_weight(module, tokens, held_out.Y, estimator.max_len)
-    own, known, log_counts = held_out.place, None, None
+    own, known = held_out.place, None
     if own is not None and memory is not None:
         known = _shared(memory.X_)
     evidence = estimator._lexical(held_out.rows, known)
@@ -219,13 +226,12 @@ def fit_fusion(
         shortlist = np.where(candidates.observed, candidates.labels, -1)
         estimator.shortlist_recall_ = recall(candidates._replace(labels=shortlist), held_out.Y)
     if own is not None:
-        others = counts[candidates.labels] - hit  # rows that have the label, but for the row itself
-        # a label of no other row is no candidate of a new text
-        candidates = candidates._replace(labels=np.where(others > 0, candidates.labels, -1))
-        hit &= others > 0
-        log_counts = np.log1p(others).astype(np.float32)
-    fusion.fit(candidates, hit, held_out.weight, log_counts)
-    log_odds = fusion.log_odds(candidates, log_counts)
+        # a label of no other row is no candidate, be it right or wrong, that no count tells which
+        shared = counts[candidates.labels] > 1
+        candidates = candidates._replace(labels=np.where(shared, candidates.labels, -1))
+        hit &= shared
+    fusion.fit(candidates, hit, held_out.weight)
+    log_odds = fusion.log_odds(candidates)
     best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]
     estimator.calibration_ = fit_calibration(
         np.take_along_axis(log_odds, best, 1),

@@ -217,7 +217,7 @@ def largest(
     Returns
     -------
     rows, columns : ndarray of shape (at most n * k,), int
-        Of equal values the first are taken.
+        Of equal values a sample is taken, the same for the same numbers of columns.
     """
     n, m = values.shape
     n_blocks = BLOCKS_A_PLACE * k
@@ -233,7 +233,10 @@ def largest(
         least = np.nextafter(np.float32(0), np.float32(1))
         flat = np.flatnonzero(values >= np.maximum(bound, least)[:, None])
         row, column = np.divmod(flat, m)
-    order = np.lexsort((-values[row, column], row))  # stable: columns ascend already
+    # equal values stand together, as copies of a text in the order of their labels: the first would
+    # be those of one label. Multiples of the golden ratio take some of all
+    chance = (column.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+    order = np.lexsort((chance, -values[row, column], row))
     place = np.arange(len(row)) - np.searchsorted(row, np.arange(n))[row]
     chosen = np.sort(order[place < k])
     return row[chosen], column[chosen]

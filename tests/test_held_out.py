@@ -65,7 +65,7 @@ def test_held_out_rows_are_read_as_predict_would_read_them(form):
     np.testing.assert_allclose(lexical.multiply(lexical).sum(axis=1), 1, rtol=1e-5)
 
 
-def test_a_label_counts_the_other_rows_that_have_it(monkeypatch):
+def test_labels_of_one_row_are_no_candidates(monkeypatch):
     chance = np.random.default_rng(0)
     texts = [
         f"{chance.choice(['red', 'blue'])} {chance.choice(['boat', 'kite'])}" for _ in range(120)
@@ -73,46 +73,63 @@ def test_a_label_counts_the_other_rows_that_have_it(monkeypatch):
     labels = [text.split() + ([f"own{i}"] if i % 2 else []) for i, text in enumerate(texts)]
     seen = {}
 
-    def fit(self, c, hits, sample_weight, log_counts=None):
-        seen.update(labels=c.labels, hits=hits, log_counts=log_counts)
+    def fit(self, c, hits, sample_weight):
+        seen.update(labels=c.labels, hits=hits)
         return self
 
     monkeypatch.setattr(Fusion, "fit", fit)
     clf = InceptionXMLClassifier(**TINY).fit(texts, labels)
     found, hits = seen["labels"], seen["hits"]
-    others = clf.label_counts_[found] - hits
     assert hits.any(axis=1).all()
-    np.testing.assert_allclose(seen["log_counts"][found >= 0], np.log1p(others)[found >= 0])
-    # a label of its row alone is no candidate, for the row's own evidence would be none
-    own = np.char.startswith(clf.classes_.astype(str), "own")
-    assert not (hits & own[found] & (found >= 0)).any()
-    # when fitted, the counts are those of all rows
-    np.testing.assert_allclose(clf.fusion_.log_counts, np.log1p(clf.label_counts_))
+    # the row's own evidence would be none
+    assert (clf.label_counts_[found[found >= 0]] > 1).all()
+    assert not hits[found < 0].any() and (found < 0).any()
 
 
-def test_rows_without_a_label_of_another_row_judge_nothing(monkeypatch):
+def balanced_rows(n_classes, n_each, seed):
+    """Texts of four words, each the one of its class or of any, and the classes."""
+    chance = np.random.default_rng(seed)
+    y = np.repeat(np.arange(n_classes), n_each)
+    own = chance.random((len(y), 4)) < 0.3
+    words = np.where(own, y[:, None], chance.integers(0, n_classes, (len(y), 4)))
+    return [" ".join(f"word{i}" for i in row) for row in words], y
+
+
+@pytest.mark.parametrize("n_each", [5, 20])
+def test_equally_many_rows_of_every_label(n_each):
+    """Counts without a row's own labels would tell these from all others."""
+    X, y = balanced_rows(50, n_each, seed=0)
+    queries, truth = balanced_rows(50, 10, seed=1)
+    clf = InceptionXMLClassifier(**{**TINY, "validation_fraction": 0.3}).fit(X, y)
+    assert clf.fusion_.n_rows > 0
+    names, p = clf.predict_topk(queries, k=1)
+    right = (names[:, 0] == truth).mean()
+    assert right > 0.3
+    assert p.mean() == pytest.approx(right, abs=0.12)
+
+
+def test_rows_that_no_other_row_could_answer_for_are_trained_on():
     texts = ["red boat", "blue kite"] * 40 + [f"odd thing {i}" for i in range(40)]
     labels = [["red"], ["blue"]] * 40 + [[f"own{i}"] for i in range(20)] + [[]] * 20
-    rows = {}
-
-    def fit(self, c, hits, sample_weight, log_counts=None):
-        rows["n"], rows["hit"] = len(hits), int(hits.any(axis=1).sum())
-        return self
-
-    monkeypatch.setattr(Fusion, "fit", fit)
-    clf = InceptionXMLClassifier(**TINY)
     seen = {}
-    network = clf._fit_network
-    monkeypatch.setattr(
-        clf, "_fit_network", lambda *a: (seen.update(held_out=a[3]), network(*a))[1], raising=False
-    )
-    clf.fit(texts, labels)
-    sizes = np.diff(seen["held_out"].Y.indptr)
-    own = clf.label_counts_[seen["held_out"].Y.indices].min(initial=9)
-    assert own == 1 and (sizes == 0).any()
-    alone = (clf.label_counts_[seen["held_out"].Y.indices] == 1).sum()
-    assert rows["n"] == 60 - alone
-    assert rows["hit"] == rows["n"] - (sizes == 0).sum()
+
+    class Watching(InceptionXMLClassifier):
+        def _fit_network(self, tokens, Y, weight, held_out, *args):
+            seen["trained"], seen["held_out"] = Y, held_out
+            super()._fit_network(tokens, Y, weight, held_out, *args)
+
+    clf = Watching(**TINY).fit(texts, labels)
+    held_out = seen["held_out"].Y
+    assert len(seen["held_out"]) == clf.fusion_.n_rows == 60
+    assert (np.diff(held_out.indptr) == 0).any()
+    assert (clf.label_counts_[held_out.indices] > 1).all()
+    assert seen["trained"].shape[0] == 60
+    alone = np.flatnonzero(clf.label_counts_ == 1)
+    assert seen["trained"][:, alone].sum() == len(alone) == 20
+    # too few rows that can be judged
+    own = [[f"own{i}"] for i in range(80)] + [["red"]] * 40
+    assert Watching(**TINY).fit(texts, own).fusion_.n_rows == 0
+    assert seen["trained"].shape[0] == 120
 
 
 @settings(max_examples=60, deadline=None)
