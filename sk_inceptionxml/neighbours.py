@@ -233,11 +233,15 @@ def largest(
         least = np.nextafter(np.float32(0), np.float32(1))
         flat = np.flatnonzero(values >= np.maximum(bound, least)[:, None])
         row, column = np.divmod(flat, m)
-    # equal values stand together, as copies of a text in the order of their labels: the first would
-    # be those of one label. Multiples of the golden ratio take some of all
-    chance = (column.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-    order = np.lexsort((chance, -values[row, column], row))
+    order = np.lexsort((-values[row, column], row))  # row is sorted: it is the same in this order
     place = np.arange(len(row)) - np.searchsorted(row, np.arange(n))[row]
+    first_out = np.flatnonzero(place == k)
+    last_in, first_out = order[first_out - 1], order[first_out]
+    if (values[row[last_in], column[last_in]] == values[row[first_out], column[first_out]]).any():
+        # copies of a text stand together, in the order of their labels: the first would be those of
+        # one label. Multiples of the golden ratio take some of all
+        chance = (column.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+        order = np.lexsort((chance, -values[row, column], row))
     chosen = np.sort(order[place < k])
     return row[chosen], column[chosen]
 
