@@ -19,7 +19,7 @@ from sk_inceptionxml.fusion import FIXED, rank
 from sk_inceptionxml.metrics import precision_at_k
 
 N_QUERIES = 2000
-WEIGHTS = [(1.0, 6.0, -1.0), (0.5, 6.0, -1.0), (0.3, 6.0, -2.0), (0.1, 6.0, -2.0), (0.0, 1.0, 0.0)]
+WEIGHTS = [(1.0, 6.0, -1.0), (0.5, 6.0, -1.0), (0.3, 6.0, -2.0), (0.2, 6.0, -2.0), (0.0, 1.0, 0.0)]
 
 
 def main() -> None:

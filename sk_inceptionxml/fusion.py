@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 LOGIT_LIMIT = 15.0
 TAIL_WEIGHT = 0.05  # a hit of a label with n training rows counts (1 + n) ** -0.05
 LOG_COUNT = 3  # among the features
-FIXED = [0.2, 6.0], -2.0  # weights of the network's log-odds and of the lexical score, intercept
+FIXED = [0.1, 6.0], -2.0  # weights of the network's log-odds and of the lexical score, intercept
 FIXED_ROWS, REMEMBERED_ROWS = 50, 500  # what the fixed weights and all rows before count for
 
 
