@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ._names import as_classes, check_columns
+from ._names import as_classes, check_columns, distinct_labels
 from ._space import LabelSpace
 from ._targets import Target, check_n_samples, make_canonical, read_target
 
@@ -150,9 +150,7 @@ def _grow_names(
 
 def _unknown_labels(space: LabelSpace, target: Target) -> NDArray[Any]:
     """Sorted distinct labels of collections that are not known."""
-    labels = cast(Any, target.labels)
-    names = np.array(labels, dtype=object) if isinstance(labels, list) else labels
-    return cast(NDArray[Any], np.unique(names[space.columns(labels) < 0]))
+    return distinct_labels(target, space.columns(target.labels) < 0)[0]
 
 
 def _columns_of(space: LabelSpace, names: NDArray[Any]) -> NDArray[np.int64]:

@@ -70,6 +70,13 @@ def check_columns(target: Target, classes: NDArray[Any], where: str = "the known
         )
 
 
+def distinct_labels(target: Target, where: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the sorted distinct labels at some places of a target, and which each one is."""
+    labels = cast(Any, target.labels)
+    names = np.array(labels, dtype=object) if isinstance(labels, list) else labels
+    return np.unique(names[where], return_inverse=True)
+
+
 def unknown_labels_error(target: Target, missing: NDArray[np.int64], n_known: int) -> ValueError:
     """Return the error that counts the labels at the `missing` places and shows the first."""
     row = int(np.searchsorted(cast(Any, target.indptr), missing[0], side="right")) - 1

@@ -11,7 +11,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ._names import as_classes, check_columns, label_names, matrix_names, unknown_labels_error
+from ._names import (
+    as_classes,
+    check_columns,
+    distinct_labels,
+    label_names,
+    matrix_names,
+    unknown_labels_error,
+)
 from ._rankings import check_indices, check_same_shape, first_places, to_matrix
 from ._targets import (
     KIND_OF_FORM,
@@ -232,9 +239,7 @@ class LabelSpace:
         indptr = cast(NDArray[np.int64], target.indptr)
         missing, n_columns = columns < 0, self.n_labels
         if missing.any() and unknown == "append":
-            labels = cast(Any, target.labels)
-            names = np.array(labels, dtype=object) if isinstance(labels, list) else labels
-            new, place = np.unique(names[missing], return_inverse=True)
+            new, place = distinct_labels(target, missing)
             columns[missing] = n_columns + place
             n_columns += len(new)
         elif missing.any():

@@ -210,9 +210,9 @@ def plain_labels(values: list[Any], names_dtype: Any) -> NDArray[Any]:
     except OverflowError:
         array = np.array(values, dtype=object)
     numbers = families.keys() <= {"int", "bool", "float"}
-    if numbers and "float" in families and _rounds(array, values):
-        raise ValueError("No number type holds all labels of y; pass them as strings.")
     if numbers and (array.dtype.kind == "O" or _rounds(array, values)):
+        if array.dtype.kind != "O" and "float" in families:
+            raise ValueError("No number type holds all labels of y; pass them as strings.")
         raise ValueError("Integer labels of y must fit in int64; pass them as strings.")
     return array
 
