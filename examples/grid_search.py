@@ -10,6 +10,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.datasets import load_api_docs
+from sk_inceptionxml.heads import OneVsAll
 
 N_TEXTS = 900
 
@@ -21,8 +22,10 @@ def main() -> None:
     texts = docs.data[::4][:N_TEXTS]
     y = MultiLabelBinarizer(sparse_output=True).fit_transform(docs.target[::4][:N_TEXTS])
 
-    clf = InceptionXMLClassifier(embedding_dim=64, max_epochs=6, batch_size=64, random_state=0)
-    grid = {"n_neighbors": [0, 50], "classifier_dropout": [0.2, 0.5]}
+    clf = InceptionXMLClassifier(
+        embedding_dim=64, head=OneVsAll(), max_epochs=6, batch_size=64, random_state=0
+    )
+    grid = {"n_neighbors": [0, 50], "head__classifier_dropout": [0.2, 0.5]}
     search = GridSearchCV(clf, grid, cv=3).fit(texts, y)
 
     for params, score in zip(

@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--limit", type=int, help="training rows and test rows, at most")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--params", default="", help="further parameters: name=value,name=value")
+    parser.add_argument("--params", default="", help="name=value,head__name=value")
     args = parser.parse_args(argv)
 
     texts, Y, test_texts, Y_test = load(args.data_dir)
@@ -207,15 +207,16 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         test_texts, Y_test, pairs = [test_texts[i] for i in test], Y_test[test], pairs[test]
     settings = (presets.sync if args.head == "sync" else presets.inceptionxml)(args.dataset)
     if args.epochs:
-        # the share of the epochs in which the gradient is detached stays that of the preset
-        share = settings.get("warmup_epochs", 0) / settings["max_epochs"]
+        if args.head == "sync":
+            # the share of the epochs in which the gradient is detached stays that of the preset
+            share = settings["head"].warmup_epochs / settings["max_epochs"]
+            settings["head"].set_params(warmup_epochs=round(share * args.epochs))
         settings["max_epochs"] = args.epochs
-        if "warmup_epochs" in settings:
-            settings["warmup_epochs"] = round(share * args.epochs)
-    settings.update(parse_params(args.params))
+    clf = InceptionXMLClassifier(**settings, random_state=args.seed)
+    clf.set_params(**parse_params(args.params))
     print(f"{args.dataset}: training on {len(texts):,} rows, {Y.shape[1]:,} labels", flush=True)
     start = time.perf_counter()
-    clf = InceptionXMLClassifier(**{"random_state": args.seed, **settings}).fit(texts, Y)
+    clf.fit(texts, Y)
     print(f"trained {clf.n_iter_} epochs in {time.perf_counter() - start:,.0f} s\n", flush=True)
 
     ours = evaluate(clf, test_texts, Y_test, pairs, weights)

@@ -4,42 +4,82 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from numbers import Integral, Real
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sk_inceptionxml import incremental, persistence, training
-from sk_inceptionxml.after_fork import fork_safe
-from sk_inceptionxml.checkpoints import Checkpoint, open_checkpoint
-from sk_inceptionxml.clustering import validate_clusters
-from sk_inceptionxml.held_out import (
-    HeldOut,
-    check_pair,
-    fit_fusion,
-    hold_out,
-    read_given,
-    weighted_rows,
+from sk_inceptionxml import persistence
+from sk_inceptionxml._utils.params import (
+    MOST_RATE,
+    check_callbacks,
+    check_kernel_sizes,
+    check_values,
+    whole,
 )
-from sk_inceptionxml.history import record_history
-from sk_inceptionxml.labels import LabelSpace, same_labels
-from sk_inceptionxml.lexical import LexicalFeatures
-from sk_inceptionxml.neighbours import KernelNeighbours
-from sk_inceptionxml.parameters import CONSTRAINTS, check_parameters
-from sk_inceptionxml.prediction import LabelRanker, Rows, vocabulary
-from sk_inceptionxml.rollback import undone_by_errors
-from sk_inceptionxml.row_order import check_weight, content_order
-from sk_inceptionxml.sync import SyncHead
-from sk_inceptionxml.vectorize import Tokens, TokenVectorizer, check_matrix, check_text, is_text
+from sk_inceptionxml._utils.settings import own_settings
+from sk_inceptionxml._utils.threads import gradients
+from sk_inceptionxml.data import Dataset, Rows
+from sk_inceptionxml.data.split import (
+    HeldOut,
+    as_unseen,
+    check_pair,
+    check_rows_to_watch,
+    read_pair,
+    split,
+)
+from sk_inceptionxml.data.weights import check_weight, repeat_rows, weighted_rows
+from sk_inceptionxml.heads import HEADS, Head, resolve_head
+from sk_inceptionxml.labels import LabelSpace, first_labels, grow_label_space, same_labels
+from sk_inceptionxml.metrics import precision_at_k
+from sk_inceptionxml.network.config import NetworkConfig
+from sk_inceptionxml.persistence.checkpoint import Checkpoint, describe_training
+from sk_inceptionxml.ranking.calibration import Calibration
+from sk_inceptionxml.ranking.fusion import Fusion, recall
+from sk_inceptionxml.ranking.memory import LexicalMemory
+from sk_inceptionxml.ranking.neighbours import MAX_NEIGHBOURS
+from sk_inceptionxml.ranking.ranker import NETWORK_CANDIDATES, Ranker, Reading
+from sk_inceptionxml.ranking.tuning import tune
+from sk_inceptionxml.text import (
+    TokenVectorizer,
+    check_matrix,
+    check_text,
+    check_vectorizer,
+    is_text,
+)
+from sk_inceptionxml.text.embeddings import check_embeddings
+from sk_inceptionxml.training.config import TrainingConfig
+from sk_inceptionxml.training.log import TrainingLog
+from sk_inceptionxml.training.new_labels import learn_more
+from sk_inceptionxml.training.start import network_config, start_network
+from sk_inceptionxml.training.trainer import draw_seed, first_pass, resolve_device, train
+
+SCORES_AT_ONCE = 1 << 20  # bounds what a matrix of scores needs beside itself
+USED_IN_PREDICTION = ("threshold", "top_k", "max_len")
 
 
-class InceptionXMLClassifier(
-    LabelRanker, incremental.IncrementalLearner, ClassifierMixin, BaseEstimator
-):
+class _Model(NamedTuple):
+    """What ``fit`` has made, set at once: a prediction meanwhile sees one model or the other."""
+
+    ranker: Ranker
+    log: TrainingLog
+
+
+def _fitted(path: str, doc: str) -> Any:
+    """An attribute of the fitted model, by its way from there."""
+    get = attrgetter(path)
+    return property(lambda self: get(self._fitted_model()), doc=doc)
+
+
+class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     """Extreme multi-label classifier of short texts.
 
     A light convolutional encoder (InceptionXML) scores labels one-vs-all, or, from 20,000
@@ -72,38 +112,10 @@ class InceptionXMLClassifier(
         Add a linear map of the average word vector to the encoder's feature.
     dropout : float, default=0.25
         Dropout rate inside the encoder.
-    classifier_dropout : float, default=0.5
-        Dropout rate before the label vectors.
-    head : {"auto", "ova", "sync"}, default="auto"
-        One-vs-all over every label, or synchronized shortlisting. "auto" is "sync" from 20,000
-        labels on.
-    n_clusters : int or None, default=None
-        Meta-labels of the sync head; None makes clusters of 8 labels, but 16,384 at most.
-    clusters : array-like of shape (n_labels,) or None, default=None
-        Meta-label of every label, in the order of ``classes_``, instead of the clustering.
-    beam_size : int, default=4
-        Clusters in the shortlist of a row in training, besides its true ones.
-    predict_beam_size : int, default=64
-        Clusters in the shortlist of a row in prediction.
-    meta_dropout : float, default=0.3
-        Dropout rate before the meta-classifier.
-    meta_loss_weight : float, default=1.0
-        Weight of the meta-classifier's loss.
-    warmup_epochs : int, default=1
-        First epochs in which the extreme classifier's gradient stays out of the encoder.
-    teacher_forcing : bool, default=True
-        The true clusters of a row join its shortlist in training.
-    share_negatives : bool, default=True
-        Labels shortlisted for any row of a batch are negatives of all its rows; otherwise only
-        those of the row's own shortlist.
-    synchronized : bool, default=True
-        False leaves out the meta-classifier's hidden layer: hard-negative mining without
-        synchronisation, the baseline of the paper.
-    max_negatives : int or None, default=8192
-        Shortlisted labels of whose losses a training step of the sync head computes about as
-        many, and a quarter as many meta-labels, where there are more. Positive labels and
-        positive or shortlisted meta-labels are kept and the others sampled, weighted so that the
-        loss is right on average. None takes all.
+    head : {"auto", "ova", "sync"}, OneVsAll or SyncXML, default="auto"
+        How labels are scored: all of them (one-vs-all), or those of shortlisted clusters. "auto"
+        is "sync" from 20,000 labels on. A parameter object of :mod:`sk_inceptionxml.heads`, such
+        as ``SyncXML(n_clusters=4096)``, sets what only that head has.
     n_neighbors : int, default=100
         Training rows, 10,000 at most, whose labels are regressed on a query; 0 is none.
     shuffle_words : bool, default=True
@@ -115,16 +127,10 @@ class InceptionXMLClassifier(
     batch_size : int, default=128
         Rows of a training step.
     lr : float, default=3e-3
-        Highest learning rate of encoder and word vectors (one-cycle schedule).
-    label_lr : float or "auto", default="auto"
-        Highest one of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with "adagrad".
-    label_optimizer : {"auto", "adam", "adagrad"}, default="auto"
-        Optimiser of the label vectors; row-wise "adagrad" keeps one number a label. "auto" is
-        "adagrad" with the sync head, whose labels are many, and "adam" with one-vs-all.
+        Highest learning rate of encoder and word vectors (one-cycle schedule). That of the label
+        vectors belongs to ``head``.
     mixed_precision : bool, default=False
         Train with products of matrices in bfloat16; weights and predictions stay float32.
-    label_dtype : {"float32", "float16"}, default="float32"
-        Type of the label vectors after training; "float16" halves them in memory and on disk.
     validation_fraction : float, default=0.1
         Share of rows (4,000 at most) held out to fit the fusion of network and neighbours.
         0, or fewer than 50 rows, leaves a fixed fusion.
@@ -154,8 +160,6 @@ class InceptionXMLClassifier(
         Further callbacks of the training.
     device : str, default="auto"
         "cpu", "cuda", ...; "auto" takes a GPU where there is one.
-    n_jobs : int or None, default=None
-        Parallel jobs of the clustering.
     random_state : int, RandomState or None, default=None
         Makes fits on the CPU bit-identical. Global random state is never touched.
     verbose : int, default=0
@@ -177,10 +181,8 @@ class InceptionXMLClassifier(
         The head in use.
     net_ : skorch NeuralNet
         The trained net; ``net_.module_`` is the torch module, ``net_.history`` the log.
-    lexical_ : LexicalFeatures or None
-        TF-IDF of words and character n-grams.
-    neighbours_ : KernelNeighbours or None
-        The lexical memory.
+    memory_ : LexicalMemory or None
+        The training rows by their words and character n-grams, with their labels.
     fusion_ : Fusion
         Weights of network and neighbours.
     calibration_ : Calibration
@@ -207,8 +209,15 @@ class InceptionXMLClassifier(
 
     See Also
     --------
+    sk_inceptionxml.heads : The parameters of one-vs-all and of synchronized shortlisting.
     sk_inceptionxml.metrics : Ranking metrics on sparse data.
     sk_inceptionxml.presets : The paper's settings.
+
+    Notes
+    -----
+    A thread may predict while another one runs ``fit`` or ``partial_fit`` of the same object. It
+    gets the answer of the former model until the new one is complete. Both are in memory for that
+    long.
 
     References
     ----------
@@ -226,7 +235,39 @@ class InceptionXMLClassifier(
     ['boat', 'red']
     """
 
-    _parameter_constraints = CONSTRAINTS
+    _model: _Model | None = None
+
+    _parameter_constraints = {
+        "vectorizer": [None, object],
+        "embeddings": [None, object],
+        "embedding_dim": [whole(8, 1 << 14)],
+        "max_len": [whole(1, 1 << 14)],
+        "n_filters": [whole(1, 1 << 12)],
+        "kernel_sizes": ["array-like"],
+        "hidden_dim": [None, whole(1, 1 << 16)],
+        "embedding_skip": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "head": [str, Head],
+        "n_neighbors": [whole(0, MAX_NEIGHBOURS)],
+        "shuffle_words": ["boolean"],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [StrOptions({"auto"}), whole(1)],
+        "batch_size": [whole(1)],
+        "lr": [Interval(Real, 0, MOST_RATE, closed="right")],
+        "mixed_precision": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [whole(1)],
+        "calibrate": [None, StrOptions({"auto", "isotonic", "sigmoid"})],
+        "warm_start": ["boolean"],
+        "checkpoint_dir": [None, str, os.PathLike],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "top_k": [None, whole(1)],
+        "callbacks": [None, list],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
 
     def __init__(
         self,
@@ -240,29 +281,14 @@ class InceptionXMLClassifier(
         hidden_dim: int | None = None,
         embedding_skip: bool = True,
         dropout: float = 0.25,
-        classifier_dropout: float = 0.5,
-        head: str = "auto",
-        n_clusters: int | None = None,
-        clusters: Any = None,
-        beam_size: int = 4,
-        predict_beam_size: int = 64,
-        meta_dropout: float = 0.3,
-        meta_loss_weight: float = 1.0,
-        warmup_epochs: int = 1,
-        teacher_forcing: bool = True,
-        share_negatives: bool = True,
-        synchronized: bool = True,
-        max_negatives: int | None = 8192,
+        head: str | Head = "auto",
         n_neighbors: int = 100,
         shuffle_words: bool = True,
         word_dropout: float = 0.1,
         max_epochs: int | str = "auto",
         batch_size: int = 128,
         lr: float = 3e-3,
-        label_lr: float | str = "auto",
-        label_optimizer: str = "auto",
         mixed_precision: bool = False,
-        label_dtype: str = "float32",
         validation_fraction: float = 0.1,
         early_stopping: bool = False,
         n_iter_no_change: int = 2,
@@ -273,7 +299,6 @@ class InceptionXMLClassifier(
         top_k: int | None = None,
         callbacks: list | None = None,
         device: str = "auto",
-        n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -286,29 +311,14 @@ class InceptionXMLClassifier(
         self.hidden_dim = hidden_dim
         self.embedding_skip = embedding_skip
         self.dropout = dropout
-        self.classifier_dropout = classifier_dropout
         self.head = head
-        self.n_clusters = n_clusters
-        self.clusters = clusters
-        self.beam_size = beam_size
-        self.predict_beam_size = predict_beam_size
-        self.meta_dropout = meta_dropout
-        self.meta_loss_weight = meta_loss_weight
-        self.warmup_epochs = warmup_epochs
-        self.teacher_forcing = teacher_forcing
-        self.share_negatives = share_negatives
-        self.synchronized = synchronized
-        self.max_negatives = max_negatives
         self.n_neighbors = n_neighbors
         self.shuffle_words = shuffle_words
         self.word_dropout = word_dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
-        self.label_lr = label_lr
-        self.label_optimizer = label_optimizer
         self.mixed_precision = mixed_precision
-        self.label_dtype = label_dtype
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
@@ -319,14 +329,37 @@ class InceptionXMLClassifier(
         self.top_k = top_k
         self.callbacks = callbacks
         self.device = device
-        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    classes_ = _fitted("ranker.labels.classes_", "Names of the labels.")
+    n_labels_ = _fitted("ranker.labels.n_labels", "Number of labels.")
+    n_samples_fit_ = _fitted("log.n_samples", "Training rows.")
+    fit_seed_ = _fitted("log.seed", "What the last fit drew from random_state.")
+    label_counts_ = _fitted("ranker.label_counts", "Training rows of every label.")
+    head_ = _fitted("ranker.network.config.head.name", "The head in use.")
+    net_ = _fitted("ranker.net", "The trained skorch net.")
+    memory_ = _fitted("ranker.memory", "The lexical memory, or None.")
+    fusion_ = _fitted("ranker.fusion", "Weights of network and neighbours.")
+    calibration_ = _fitted("ranker.calibration", "Maps of log-odds to probabilities.")
+    vectorizer_ = _fitted("ranker.reader", "Words and their ids.")
+    n_features_in_ = _fitted("ranker.reader.n_features_in_", "Words, or columns of X.")
+    feature_names_in_ = _fitted("ranker.reader.feature_names_in_", "Names of the columns of X.")
+    shortlist_recall_ = _fitted("ranker.shortlist_recall", "Recall of the shortlist, or None.")
+    history_ = _fitted("log.history", "One row an epoch.")
+    loss_curve_ = _fitted("log.loss_curve", "Training loss of every epoch.")
+    best_epoch_ = _fitted("log.best_epoch", "Epoch whose weights were kept, or None.")
+    best_score_ = _fitted("log.best_score", "Its nDCG@5, or None.")
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs trained."""
+        return len(self.loss_curve_)
 
     # -- fit -----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @fork_safe()
+    @own_settings()
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
     ) -> InceptionXMLClassifier:
@@ -370,129 +403,552 @@ class InceptionXMLClassifier(
         ConvergenceWarning
             If Ctrl-C ended the training.
         """
-        continues = self._continues()
-        if continues:
-            incremental.check_structure(self)
-        read_labels = partial(same_labels, self.label_space_) if continues else LabelSpace.from_y
-        return self._fit(X, y, sample_weight, read_labels, validation_data)
+        former = self._model if self.warm_start else None
+        if former is None:
+            read_labels: Callable[..., Any] = LabelSpace.from_y
+        else:
+            self._config_to_follow(former)
+            read_labels = partial(same_labels, former.ranker.labels)
+        self._model = self._fit(X, y, sample_weight, read_labels, validation_data, former)
+        return self
 
-    def _continues(self) -> bool:
-        return self.warm_start and hasattr(self, "label_counts_")
+    @_fit_context(prefer_skip_nested_validation=True)
+    @own_settings()
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> InceptionXMLClassifier:
+        """Train one pass over further rows, which may bring new labels.
+
+        The first call on an unfitted estimator learns words, labels and clusters as ``fit``
+        does. From then on words and clusters are fixed: a word never seen is read as in
+        prediction. Each pass trains at a constant half of ``lr`` and of the head's ``label_lr``.
+        Before rows are learned, some of them update the fusion. Rows join the lexical memory and
+        the label counts, so give each row once. ``max_epochs`` and ``early_stopping`` play no
+        part.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Rows of the kind of the first call.
+        y : sparse or dense indicator of shape (n_samples, n_labels), label lists, or 1-D
+            Labels of each row. Label lists may hold labels never seen.
+        classes : array-like of shape (n_classes,), default=None
+            Names of labels, some perhaps without a row yet. For 1-D y: all of them, needed in the
+            first call and when new ones come. For an indicator: the names of its columns in
+            their order, needed when they are not those of ``classes_``. For label lists: those
+            that y may hold besides the known ones; None allows any.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, not negative, beside the 1 of rows without; in a first call, as in
+            ``fit``. Rows of weight 0 are left out, whole numbers of mean 4 at most repeat rows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, X, y, classes or sample_weight is not as described.
+        DivergenceError
+            If loss, gradients or weights stop being finite.
+
+        After any error, and after Ctrl-C, the estimator is as it was.
+
+        Notes
+        -----
+        New labels are appended to ``classes_``, those of an indicator in its order, others
+        sorted; known labels keep their columns. Before the pass, a new label starts from the mean
+        feature of its rows, in the cluster that the meta-classifier gives them, which leaves the
+        ranking of the other labels as it is.
+
+        Where the fusion is updated, the probabilities are those of the fusion alone:
+        ``calibration_``, made for another one, is dropped.
+
+        Examples
+        --------
+        >>> from sk_inceptionxml import InceptionXMLClassifier
+        >>> titles = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 5
+        >>> labels = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"]] * 5
+        >>> clf = InceptionXMLClassifier(embedding_dim=64, random_state=0).fit(titles, labels)
+        >>> clf = clf.partial_fit(["green kite", "green boat"], [["green", "kite"], ["green"]])
+        >>> clf.classes_.tolist()
+        ['blue', 'boat', 'kite', 'red', 'green']
+        """
+        model = self._model
+        if model is None:
+            read_labels = partial(first_labels, classes=classes)
+            self._model = self._fit(X, y, sample_weight, read_labels, one_pass=True)
+            return self
+        self._check_parameters()
+        resolve_device(self.device)
+        network = self._config_to_follow(model)
+        ranker = model.ranker
+        rows = self._read_further(ranker, X)
+        space, Y = grow_label_space(ranker.labels, y, n_samples=len(rows), classes=classes)
+        data = Dataset(rows, Y)
+        if sample_weight is not None:
+            kept, weight = repeat_rows(check_weight(sample_weight, Y))
+            data = replace(data.take(kept), weight=weight)
+        data = data.in_content_order()
+        random_state = np.random.RandomState(draw_seed(self.random_state))
+        config = self._training_config(network.head)
+        with gradients():
+            self._model = _Model(
+                *learn_more(
+                    *model, data, space, network, config, self.validation_fraction, random_state
+                )
+            )
+        return self
 
     def _fit(
         self,
         X: Any,
         y: Any,
         sample_weight: Any,
-        read_labels: Callable,
+        read_labels: Callable[..., tuple[LabelSpace, sp.csr_array]],
         validation_data: Any = None,
-        first_pass: bool = False,
-    ) -> InceptionXMLClassifier:
-        """Fit, or leave everything as it was; ``first_pass`` is that of ``partial_fit``."""
-        with undone_by_errors(self), training.gradients():
-            self._learn(X, y, sample_weight, read_labels, validation_data, first_pass)
-        return self
+        former: _Model | None = None,
+        one_pass: bool = False,
+    ) -> _Model:
+        """A new model; ``one_pass`` is that of ``partial_fit``, ``former`` that of a warm start."""
+        self._check_parameters()
+        check_pair(validation_data)
+        resolve_device(self.device)
+        seed = draw_seed(self.random_state) if former is None else former.log.seed
+        reader, labels, data = self._read(X, y, sample_weight, read_labels, former)
+        read_rows = partial(self._read_kind, reader)
+        given = read_pair(validation_data, read_rows, labels.encode)
+        head = self._head(labels.n_labels, former)
+        checkpoint = None
+        if not one_pass:
+            checkpoint = self._open_checkpoint(reader, data, head, given, seed, former)
+        seed = seed if checkpoint is None else checkpoint.seed
+        random_state = np.random.RandomState(seed)
+        train_data, held_out = split(data, self.validation_fraction, random_state, given)
+        if self.early_stopping and not one_pass:
+            fraction = self.validation_fraction if given is None else 0.0
+            check_rows_to_watch(held_out, len(data), fraction)
+        held_out = as_unseen(held_out, data, reader)
+        with gradients():
+            net = self._train(
+                train_data, held_out, reader, head, random_state, checkpoint, former, one_pass
+            )
+        memory = None
+        if self.n_neighbors:
+            memory = LexicalMemory.fit(data.rows, data.Y, reader.n_tokens_, self.n_neighbors)
+        ranker = Ranker(
+            reader=reader,
+            labels=labels,
+            net=net,
+            memory=memory,
+            fusion=Fusion(labels.n_labels, lexical=memory is not None),
+            calibration=Calibration(),
+            label_counts=data.label_counts,
+            reading=Reading(self.max_len),
+        )
+        log = TrainingLog.of(net.history, self.early_stopping, seed, len(data))
+        return _Model(tune(ranker, held_out, self.calibrate), log)
 
-    def _learn(
+    def _read(
         self,
         X: Any,
         y: Any,
         sample_weight: Any,
-        read_labels: Callable,
-        validation_data: Any,
-        first_pass: bool,
-    ) -> None:
-        check_parameters(self)
-        check_pair(validation_data)
-        device = training.resolve_device(self.device)
-        seed: int = self.fit_seed_ if self._continues() else training.draw_seed(self.random_state)
-        rows, Y, weight = self._read(X, y, sample_weight, read_labels)
-        given = read_given(self, validation_data)
-        checkpoint = None
-        if not first_pass:
-            checkpoint = open_checkpoint(self, device.type, rows, Y, weight, given, seed)
-        self.fit_seed_ = seed if checkpoint is None else checkpoint.seed
-        random_state = np.random.RandomState(self.fit_seed_)
-        watches = self.early_stopping and not first_pass
-        train, held_out = hold_out(self, rows, Y, weight, given, random_state, watches)
-        some = rows.tokens.take(train), Y[train], _part(weight, train)
-        self._fit_network(*some, held_out, random_state, checkpoint, first_pass)
-        lexical = self._fit_lexical(rows)
-        self._remember(lexical, Y)
-        fit_fusion(self, held_out, np.bincount(Y.indices, minlength=self.n_labels_))
-        self.label_counts_ = np.bincount(Y.indices, minlength=self.n_labels_).astype(np.int64)
-
-    def _read(
-        self, X: Any, y: Any, sample_weight: Any, read_labels: Callable
-    ) -> tuple[Rows, sp.csr_array, np.ndarray | None]:
-        """Rows, labels and weights, in an order that depends on their content alone."""
+        read_labels: Callable[..., tuple[LabelSpace, sp.csr_array]],
+        former: _Model | None,
+    ) -> tuple[TokenVectorizer, LabelSpace, Dataset]:
+        """Words, labels and rows, these in an order that depends on their content alone."""
+        texts: list[str] | None = None
+        names = None
+        reader = TokenVectorizer(self.vectorizer, self.max_len)
         if is_text(X):
-            X = np.array(check_text(X), dtype=object)
-            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
+            X = texts = reader.clean(check_text(X))
+            n_samples = len(texts)
         else:
-            reset = not self._continues()
-            X = check_matrix(self, X, reset=reset)
-        space, Y = read_labels(y, n_samples=X.shape[0])
-        if self.clusters is not None and not self._continues():
-            validate_clusters(self.clusters, space.n_labels)
+            X, names = self._checked_matrix(X, None if former is None else former.ranker.reader)
+            n_samples = X.shape[0]
+        space, Y = read_labels(y, n_samples=n_samples)
+        if isinstance(self.head, Head) and former is None:
+            self.head.check_labels(space.n_labels)
         weight = None
         if sample_weight is not None:
             kept, weight = weighted_rows(check_weight(sample_weight, Y), self.validation_fraction)
-            X, Y = X[kept], Y[kept]
-        texts = list(X) if is_text(X) else None
-        vectorizer = TokenVectorizer(self.vectorizer, self.max_len)
-        tokens = vectorizer.fit_transform(X if texts is None else texts, full=True)
-        if self._continues():
-            incremental.check_same_words(self.vectorizer_, vectorizer)
-        self.vectorizer_, self.n_features_in_ = vectorizer, vectorizer.n_features_in_
-        self.label_space_, self.classes_, self.n_labels_ = space, space.classes_, space.n_labels
-        self.n_samples_fit_ = len(tokens)
-        order = content_order(tokens, Y)
-        return Rows(tokens, texts).take(order), Y[order], _part(weight, order)
+            texts = None if texts is None else [texts[i] for i in kept]
+            X, Y = X[kept] if texts is None else texts, Y[kept]
+        if texts is None:
+            tokens = reader.fit_matrix(X, names, full=True)
+        else:
+            tokens = reader.fit_texts(texts, full=True)
+        if former is not None:
+            _check_same_words(former.ranker.reader, reader)
+        return reader, space, Dataset(Rows(tokens, texts), Y, weight).in_content_order()
 
-    def _fit_network(
+    def _train(
         self,
-        tokens: Tokens,
-        Y: sp.csr_array,
-        weight: np.ndarray | None,
+        data: Dataset,
         held_out: HeldOut,
+        reader: TokenVectorizer,
+        head: Head,
         random_state: np.random.RandomState,
         checkpoint: Checkpoint | None,
-        first_pass: bool,
-    ) -> None:
-        if self._continues():
-            network = copy.deepcopy(self.net_.module_)  # the old one stays for an error
+        former: _Model | None,
+        one_pass: bool,
+    ) -> Any:
+        """The trained net."""
+        if former is not None:
+            network = copy.deepcopy(former.ranker.network)  # the old one stays for an error
+            network.set_rates(self._config_to_follow(former))
         else:
             snapshot = None if checkpoint is None else checkpoint.snapshot
-            words, n_tokens = vocabulary(self), self.vectorizer_.n_tokens_
-            network = training.build_network(
-                self, tokens, Y, n_tokens, words, random_state, snapshot
+            network = start_network(
+                data,
+                head,
+                self.get_params(deep=False) | {"embeddings": _vectors_for(reader, self.embeddings)},
+                reader.n_tokens_,
+                _words_of(reader),
+                random_state,
+                snapshot,
             )
-        if first_pass:
-            self.net_ = incremental.train_first_pass(self, network, tokens, Y, weight, random_state)
-        else:
-            watched = None
-            if self.early_stopping or (len(held_out) and held_out.place is None):
-                watched = held_out.rows.tokens, held_out.Y
-            self.net_ = training.train_network(
-                self, network, tokens, Y, weight, random_state, watched, checkpoint
-            )
-        self.head_ = "sync" if isinstance(network.head, SyncHead) else "ova"
-        record_history(self)
+        config = self._training_config(head)
+        if one_pass:
+            return first_pass(network, data, config, random_state)
+        watched = self.early_stopping or (len(held_out) and held_out.place is None)
+        validation = held_out.data if watched else None
+        return train(network, data, config, random_state, validation, checkpoint)
 
-    def _fit_lexical(self, rows: Rows) -> sp.csr_array | None:
-        """Lexical features of the rows, None where lexical evidence is off."""
-        self.lexical_: LexicalFeatures | None = None
-        if not self.n_neighbors:
+    def _open_checkpoint(
+        self,
+        reader: TokenVectorizer,
+        data: Dataset,
+        head: Head,
+        given: Dataset | None,
+        seed: int,
+        former: _Model | None,
+    ) -> Checkpoint | None:
+        if self.checkpoint_dir is None:
             return None
-        self.lexical_ = LexicalFeatures()
-        return self.lexical_.fit_transform(self._counts(rows.tokens), rows.texts)
+        if former is not None:
+            raise ValueError(
+                "checkpoint_dir cannot continue a warm start, which begins from weights that no "
+                "checkpoint holds; set checkpoint_dir=None or warm_start=False."
+            )
+        described = describe_training(
+            self.get_params(deep=False),
+            head,
+            resolve_device(self.device).type,
+            _words_of(reader),
+            reader.n_tokens_,
+            data,
+            given,
+        )
+        is_drawn = self.random_state is None
+        return Checkpoint(self.checkpoint_dir, described, seed, is_drawn=is_drawn)
 
-    def _remember(self, lexical: sp.csr_array | None, Y: sp.csr_array) -> None:
-        """Fill the lexical memory."""
-        self.neighbours_: KernelNeighbours | None = None
-        if lexical is not None:
-            self.neighbours_ = KernelNeighbours(self.n_neighbors).fit(lexical, Y)
+    def _training_config(self, head: Head) -> TrainingConfig:
+        return TrainingConfig.of(self.get_params(deep=False), head)
+
+    def _head(self, n_labels: int, former: _Model | None) -> Head:
+        """The head to train, that of the former network where none is named."""
+        if former is not None and self.head == "auto":
+            return resolve_head(former.ranker.network.config.head, n_labels)
+        return resolve_head(self.head, n_labels)
+
+    def _config_to_follow(self, model: _Model) -> NetworkConfig:
+        """The parameters for a fitted network to go on with, if it can."""
+        fitted = model.ranker.network.config
+        shape = fitted.n_tokens, fitted.embedding_dim
+        n_labels = model.ranker.labels.n_labels
+        wanted = network_config(
+            self.get_params(deep=False), self._head(n_labels, model), shape, n_labels
+        )
+        wanted.check_follows(fitted)
+        return replace(wanted, max_len=fitted.max_len)
+
+    # -- input ---------------------------------------------------------------------------------
+
+    def _checked_matrix(self, X: Any, reader: TokenVectorizer | None) -> tuple[Any, Any]:
+        """A matrix, compared with that of a reader if there is one, and names of its columns."""
+        # scikit-learn writes what it learns of X on the estimator: here, on a stand-in
+        stand_in: Any = _columns_of(type(self).__name__)()
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(reader, name):
+                setattr(stand_in, name, getattr(reader, name))
+        X = check_matrix(stand_in, X, reset=reader is None)
+        return X, getattr(stand_in, "feature_names_in_", None)
+
+    def _read_further(self, ranker: Ranker, X: Any) -> Rows:
+        """Rows of the kind that ``fit`` has seen, checked."""
+        self._check_ready(ranker)
+        return self._read_kind(ranker.reader, X)
+
+    def _read_kind(self, reader: TokenVectorizer, X: Any) -> Rows:
+        if reader.kind_ == "text":
+            texts = reader.clean(check_text(X))
+            return Rows(reader.from_texts(texts, full=True), texts)
+        if is_text(X):
+            raise ValueError(
+                "X is raw text, but the estimator was fitted on a matrix; give a matrix of "
+                f"{reader.n_features_in_} columns."
+            )
+        X, _ = self._checked_matrix(X, reader)
+        return Rows(reader.from_matrix(X, full=True))
+
+    def _check_parameters(self) -> None:
+        """Check what the table of constraints cannot say, before any work is done."""
+        self._check_values()
+        own = self.embeddings is None or isinstance(self.embeddings, str)
+        width = self.embedding_dim if own and self.embeddings in (None, "random") else None
+        check_kernel_sizes(self.kernel_sizes, width)
+        check_vectorizer(self.vectorizer)
+        check_embeddings(self.embeddings)
+        check_callbacks(self.callbacks)
+
+    def _check_values(self) -> None:
+        """Check every parameter, those of the head too, by its constraints."""
+        name = type(self).__name__
+        check_values(self.get_params(deep=False), self._parameter_constraints, name)
+        if isinstance(self.head, str) and self.head not in {"auto", *HEADS}:
+            raise ValueError(
+                f"The 'head' parameter of {name} must be a str among {sorted({'auto', *HEADS})} or "
+                f"an object of sk_inceptionxml.heads. Got {self.head!r:.80} instead."
+            )
+        if isinstance(self.head, Head):
+            values, constraints = self.head.get_params(deep=False), self.head._parameter_constraints
+            check_values(values, constraints, type(self.head).__name__, "head__")
+
+    def _check_ready(self, ranker: Ranker) -> None:
+        """Check parameters that predictions read, which ``set_params`` may have changed since."""
+        values = {name: getattr(self, name) for name in USED_IN_PREDICTION}
+        check_values(values, self._parameter_constraints, type(self).__name__)
+        beam = getattr(self.head, "predict_beam_size", None)
+        if isinstance(self.head, Head) and beam is not None:
+            constraints = self.head._parameter_constraints
+            caller = type(self.head).__name__
+            check_values({"predict_beam_size": beam}, constraints, caller, "head__")
+        longest = ranker.network.config.max_len
+        if self.max_len > longest:
+            raise ValueError(
+                f"max_len={self.max_len} exceeds the {longest} words that the fitted network "
+                "reads; fit again."
+            )
+
+    def set_params(self, **params: Any) -> InceptionXMLClassifier:
+        """Set parameters; ``head__NAME`` sets one of the head.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not known, or is one of a head while ``head`` is only a name.
+        """
+        nested = sorted(name for name in params if name.startswith("head__"))
+        if nested and not isinstance(params.get("head", self.head), Head):
+            raise ValueError(
+                f"{nested[0]} needs a head with parameters, but head="
+                f"{params.get('head', self.head)!r}; set head=SyncXML() or head=OneVsAll() of "
+                "sk_inceptionxml.heads."
+            )
+        super().set_params(**params)
+        return self
+
+    # -- predictions ---------------------------------------------------------------------------
+
+    def _fitted_model(self) -> _Model:
+        model = self._model
+        if model is None:
+            check_is_fitted(self)
+        assert model is not None
+        return model
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._model is not None
+
+    def _reading(self) -> Reading:
+        return Reading(self.max_len, getattr(self.head, "predict_beam_size", None))
+
+    @own_settings()
+    def _ranking(self, X: Any, k: int) -> tuple[Ranker, np.ndarray, np.ndarray]:
+        """The ranker, columns (n, k) and log-odds (n, k) of the best labels."""
+        ranker = self._fitted_model().ranker
+        rows = self._read_further(ranker, X)
+        return ranker, *ranker.rank(rows, k, self._reading())
+
+    def _ranked_parts(self, ranker: Ranker, X: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rankings of all labels that are scored, as ``_ranking``, of some rows at a time."""
+        rows, k = self._read_further(ranker, X), ranker.labels.n_labels
+        if ranker.labels.form in ("sparse", "lists"):
+            k = NETWORK_CANDIDATES
+        step = max(1, SCORES_AT_ONCE // k)
+        for start in range(0, max(1, len(rows)), step):
+            part = np.arange(start, min(start + step, len(rows)))
+            yield ranker.rank(rows.take(part), k, self._reading())
+
+    def predict_topk(self, X: Any, k: int = 5, *, as_lists: bool = False) -> Any:
+        """Best labels of each row and their probabilities.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+        k : int, default=5
+            Labels a row; at most ``n_labels_`` are returned.
+        as_lists : bool, default=False
+            Return plain Python data that JSON can hold.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples, min(k, n_labels_))
+            Names as in ``classes_``, best first. Places beyond the labels that were scored hold
+            ``""``, -1 or None, for strings, signed integers and other names.
+        scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
+            Probabilities; 0 in places without a label.
+
+        With ``as_lists=True`` instead one list a row of pairs (label, probability), best first,
+        which are str or int and float. Places without a label are left out.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If k is not a positive integer or X is not of the kind that ``fit`` has seen.
+        """
+        ranker, indices, log_odds = self._ranking(X, _check_k(k))
+        names, scores = ranker.labels.topk_names(indices), ranker.calibration(log_odds)
+        return as_pairs(names, scores, indices) if as_lists else (names, scores)
+
+    def predict(self, X: Any) -> Any:
+        """Labels of each row, in the form of y.
+
+        For multi-label y those of probability ``threshold`` or more, ``top_k`` at most, or 100
+        where ``top_k`` is None; for 1-D y the best one.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        y : sparse or dense indicator, list of lists, or ndarray of shape (n_samples,)
+        """
+        self._check_ready(self._fitted_model().ranker)
+        ranker, indices, log_odds = self._ranking(X, self.top_k or NETWORK_CANDIDATES)
+        keep = (ranker.calibration(log_odds) >= self.threshold) & (indices >= 0)
+        return ranker.labels.predictions(indices, keep)
+
+    @own_settings()
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities of the top-scored labels.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        probabilities : csr_array or ndarray of shape (n_samples, n_labels), float32
+            CSR for sparse y and for label lists, in which a label without an entry was not
+            among the best 100; dense otherwise. Rows sum to 1 for 1-D y.
+        """
+        ranker, found = self._fitted_model().ranker, []
+        space = ranker.labels
+        for indices, log_odds in self._ranked_parts(ranker, X):
+            p = ranker.calibration(log_odds)
+            if space.form in ("binary", "multiclass"):
+                p = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
+            found.append(space.probabilities(indices, np.where(indices >= 0, p, 0.0)))
+        return _stacked(found)
+
+    @own_settings()
+    def decision_function(self, X: Any) -> Any:
+        """Log-odds of the top-scored labels.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+
+        Returns
+        -------
+        scores : csr_array or ndarray of shape (n_samples, n_labels), float32
+            As ``predict_proba``; ndarray of shape (n_samples,) for binary y. Labels that were
+            not scored have no entry (CSR) or a score below every scored one (dense).
+        """
+        ranker = self._fitted_model().ranker
+        form, lowest, found = ranker.labels.form, 0.0, []
+        for indices, log_odds in self._ranked_parts(ranker, X):
+            if form in ("sparse", "lists"):
+                found.append(ranker.labels.probabilities(indices, log_odds))
+                continue
+            lowest = np.where(np.isfinite(log_odds), log_odds, np.inf).min(initial=lowest)
+            if form == "binary":
+                # monotone in the normalised probability, as scikit-learn asks
+                log_odds = -np.logaddexp(0.0, -ranker.calibration.transform(log_odds))
+            out = np.full((len(indices), ranker.labels.n_labels), -np.inf, dtype=log_odds.dtype)
+            rows, places = np.nonzero(indices >= 0)
+            out[rows, indices[rows, places]] = log_odds[rows, places]
+            found.append(out)
+        scores = _stacked(found)
+        if form in ("sparse", "lists"):
+            return scores
+        scores[np.isneginf(scores)] = lowest - 1.0
+        return (scores[:, 1] - scores[:, 0]).astype(np.float32) if form == "binary" else scores
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Precision at 1: the share of rows whose best label is right.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Samples of the kind that ``fit`` has seen.
+        y : as in ``fit``
+            True labels; labels that ``fit`` has not seen count as not found.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        p_at_1 : float in [0, 1]
+        """
+        ranker, indices, _ = self._ranking(X, 1)
+        if not len(indices):
+            raise ValueError("X has 0 samples, which have no score; give at least one.")
+        Y = ranker.labels.encode(y, n_samples=len(indices), unknown="ignore")
+        return float(precision_at_k(Y, indices, k=1, sample_weight=sample_weight))
+
+    @own_settings()
+    def shortlist_recall(self, X: Any, y: Any, k: int = 100) -> float:
+        """Share of the true labels among the ``k`` best candidates of the network alone.
+
+        The first thing to look at when accuracy is low.
+
+        Parameters
+        ----------
+        X, y : as in ``fit``
+            Labels that ``fit`` has not seen count as not found.
+        k : int, default=100
+
+        Returns
+        -------
+        recall : float in [0, 1]
+            Mean over the rows that have a label.
+        """
+        k = _check_k(k)
+        ranker = self._fitted_model().ranker
+        tokens = self._read_further(ranker, X).tokens
+        Y = ranker.labels.encode(y, n_samples=len(tokens), unknown="append")
+        labels, _ = ranker.network_topk(tokens, min(k, ranker.labels.n_labels), self._reading())
+        return recall(labels, Y)
 
     # -- persistence, tags ---------------------------------------------------------------------
 
@@ -519,8 +975,10 @@ class InceptionXMLClassifier(
             If the model exceeds a limit of the format, or a parameter set since is not in its
             range.
         """
-        check_is_fitted(self)
-        persistence.save(self, directory)
+        model = self._fitted_model()
+        self._check_values()
+        self._check_ready(model.ranker)
+        persistence.save(*model, self.get_params(deep=False), directory)
 
     @classmethod
     def load(
@@ -545,8 +1003,22 @@ class InceptionXMLClassifier(
         ValueError, TypeError
             If ``directory`` is no path or ``device`` is not available.
         """
-        loaded: InceptionXMLClassifier = persistence.load(cls, directory, device)
+        ranker, log, parameters = persistence.load(directory, device, cls._complete)
+        loaded = cls(**parameters)
+        loaded._model = _Model(ranker, log)
         return loaded
+
+    @classmethod
+    def _complete(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        """All parameters, from those that a file holds; each is checked."""
+        unknown = sorted(parameters.keys() - set(cls._get_param_names()))
+        if unknown:
+            raise ValueError(f"parameters.{unknown[0]:.80} is unknown")
+        found = cls(**parameters)
+        found._check_values()
+        found.kernel_sizes = tuple(found.kernel_sizes)
+        complete: dict[str, Any] = found.get_params(deep=False)
+        return complete
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -556,5 +1028,74 @@ class InceptionXMLClassifier(
         return tags
 
 
-def _part(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return None if weight is None else weight[rows]
+@cache
+def _columns_of(name: str) -> type:
+    """A plain class of the name of an estimator, for scikit-learn's messages about columns."""
+    return type(name, (BaseEstimator,), {"__sklearn_tags__": _matrix_tags})
+
+
+def _matrix_tags(self: Any) -> Any:
+    tags = BaseEstimator.__sklearn_tags__(self)
+    tags.input_tags.sparse = True
+    return tags
+
+
+def _words_of(reader: TokenVectorizer) -> list[str] | None:
+    """Words of raw text in the order of their ids, None where they have no names."""
+    return list(getattr(reader, "vocabulary_", ())) or None
+
+
+def _vectors_for(reader: TokenVectorizer, embeddings: Any) -> Any:
+    """Given vectors of the columns in use, where only some are."""
+    columns = getattr(reader, "columns_", None)
+    given = isinstance(embeddings, np.ndarray) and len(embeddings) == reader.n_features_in_
+    return embeddings[columns] if columns is not None and given else embeddings
+
+
+def _columns_in_use(reader: TokenVectorizer) -> bytes:
+    return np.asarray(getattr(reader, "columns_", ())).tobytes()
+
+
+def _check_same_words(old: TokenVectorizer, new: TokenVectorizer) -> None:
+    """Refuse a warm start on other words.
+
+    Raises
+    ------
+    ValueError
+        If the words, their order or the kind of X differ.
+    """
+    known = [
+        (v.kind_, v.n_features_in_, getattr(v, "vocabulary_", None), _columns_in_use(v))
+        for v in (old, new)
+    ]
+    if known[0] != known[1]:
+        raise ValueError(
+            f"warm_start can only be used where X has the words of the previous fit: it was "
+            f"{old.kind_} with {old.n_features_in_} words, now it is {new.kind_} with "
+            f"{new.n_features_in_}, of which some may be others. Use partial_fit for new rows, or "
+            "warm_start=False."
+        )
+
+
+def _stacked(parts: list[Any]) -> Any:
+    """Matrices below each other, sparse as they are or dense."""
+    if len(parts) == 1:
+        return parts[0]
+    return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+
+
+def as_pairs(
+    names: np.ndarray, scores: np.ndarray, indices: np.ndarray
+) -> list[list[tuple[Any, float]]]:
+    """Pairs (name, score) of each row, as plain data, where there is a label (n, k)."""
+    rows = zip(names.tolist(), scores.tolist(), (indices >= 0).tolist(), strict=True)
+    return [
+        [(name, score) for name, score, is_label in zip(*row, strict=True) if is_label]
+        for row in rows
+    ]
+
+
+def _check_k(k: Any) -> int:
+    if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k must be a positive integer, got {k!r:.80}.")
+    return int(k)

@@ -1,304 +1,284 @@
-"""The classifiers on top of the encoder: one-vs-all (InceptionXML).
+"""The heads of the network as parameter objects: one-vs-all, or synchronized shortlisting.
 
-Losses are sums of binary cross-entropies over labels, averaged over the rows of the batch, so
-that neither the step size nor Adam's epsilon depends on the number of labels.
+>>> from sk_inceptionxml import InceptionXMLClassifier
+>>> from sk_inceptionxml.heads import SyncXML
+>>> clf = InceptionXMLClassifier(head=SyncXML(n_clusters=4096))
+>>> clf.set_params(head__beam_size=8).head.beam_size
+8
+
+A head of your own is a subclass of :class:`Head`, whose ``module`` names the file with its torch
+module. ``register`` makes it known by its name, which ``load`` needs.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from sk_inceptionxml.encoder import ChannelNorm, Dropout, uninitialised_linear
-from sk_inceptionxml.optimizers import take_rows
+from sk_inceptionxml._utils.params import MOST_RATE, whole
+from sk_inceptionxml._utils.sparse import unit_rows
+from sk_inceptionxml.clustering import BalancedLabelClustering, validate_clusters
 
-# MKL takes up to half longer for the products of many rows with many thousands of labels at once,
-# and several times longer for those of few
-LABELS_AT_ONCE, MANY_ROWS = 1024, 64
-CAST_BUDGET = 1 << 24  # numbers of half-precision label vectors cast at once, 64 MB
-MANY_COLUMNS, BLOCK = 2048, 8  # from as many on, the largest are sought among blocks first
-LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
+__all__ = ["HEADS", "Head", "OneVsAll", "SyncXML", "register", "resolve_head"]
 
+SYNC_LABELS = 20_000  # one-vs-all takes longer from here on, and is no more accurate
+CLUSTER_SIZE = 8
+MAX_CLUSTERS = 16_384  # beyond, the meta-classifier would cost more than larger clusters do
+LABEL_LR = {"adam": 1e-3, "adagrad": 3e-2}
 
-class _OneVsAllLoss(torch.autograd.Function):
-    """Sum over labels of the binary cross-entropy, with its gradient formed in the forward pass.
-
-    The gradient of the logits is ``sigmoid(z) - y`` (Renee, MLSys 2023, calls it skip-loss): no
-    (B, L) target and no autograd graph over (B, L); logits exist one chunk of labels at a time.
-    The second output are the ``k`` labels of the largest logits.
-    """
-
-    @staticmethod
-    def forward(  # type: ignore[no-untyped-def]
-        ctx, h, weight, bias, rows, columns, row_weight, mask, k, column_weight, logits, dtype
-    ):
-        n, n_labels = len(h), len(weight)
-        kind, h = h.dtype, h.to(dtype)  # of the products of matrices; sums are in that of the bias
-        step = max(1, LABEL_CHUNK // n)
-        loss = bias.new_zeros(())
-        grad_h = torch.zeros_like(h, dtype=bias.dtype)
-        grad_w = torch.empty_like(weight)
-        grad_b = torch.empty_like(bias)
-        best = []
-        for start in range(0, n_labels, step):
-            stop = min(start + step, n_labels)
-            w = weight[start:stop].to(dtype)
-            z = logits_of(h, w, bias[start:stop]) if logits is None else logits[:, start:stop]
-            if k:
-                value, label = largest(z, k)
-                best.append((value, label + start))
-            if step < n_labels:
-                inside = (columns >= start) & (columns < stop)
-                r, c = rows[inside], columns[inside] - start
-            else:
-                r, c = rows, columns
-            g = torch.sigmoid(z)
-            positive = z[r, c]
-            terms = F.softplus(z)
-            if mask is not None:
-                terms *= mask[:, start:stop]
-                g *= mask[:, start:stop]
-            if column_weight is not None:
-                terms *= column_weight[start:stop]
-                g *= column_weight[start:stop]
-            loss += (terms.sum(1).index_add_(0, r, -positive) * row_weight).sum()
-            g[r, c] -= 1.0
-            g *= row_weight[:, None]
-            torch.sum(g, 0, out=grad_b[start:stop])
-            g = g.to(dtype)
-            if dtype == grad_h.dtype:
-                grad_h.addmm_(g, w)
-                torch.mm(g.t(), h, out=grad_w[start:stop])
-            else:
-                grad_h += g @ w
-                grad_w[start:stop] = g.t() @ h
-        ctx.save_for_backward(grad_h.to(kind), grad_w, grad_b)
-        labels = _best_labels(best, k) if k else rows.new_empty(n, 0)
-        ctx.mark_non_differentiable(labels)
-        return loss, labels
-
-    @staticmethod
-    def backward(ctx, grad, _):  # type: ignore[no-untyped-def]
-        grad_h, grad_w, grad_b = ctx.saved_tensors
-        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 8
+HEADS: dict[str, type[Head]] = {}
+"""The heads that are known by a name."""
 
 
-@torch.no_grad()
-def logits_of(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``h @ weight.T + bias`` (B, M) in the precision of the bias, for features h (B, D).
-
-    Label vectors (M, D) of another precision than h are cast, never all of them at once.
-    """
-    z = bias.new_empty(len(h), len(weight))
-    step = max(1, len(weight))
-    if weight.dtype != h.dtype:
-        step = max(1, CAST_BUDGET // weight.shape[1])
-    few = h.device.type == "cpu" and len(h) < MANY_ROWS
-    if h.device.type == "cpu" and not few:
-        step = min(step, LABELS_AT_ONCE)
-    for start in range(0, len(weight), step):
-        some = slice(start, start + step)
-        w = weight[some].to(h.dtype)
-        if few:
-            torch.add(_products_of_few(h, w), bias[some], out=z[:, some])
-        elif h.dtype == bias.dtype:
-            torch.addmm(bias[some], h, w.t(), out=z[:, some])
-        else:
-            torch.add(h @ w.t(), bias[some], out=z[:, some])
-    return z
-
-
-def _products_of_few(h: Tensor, w: Tensor) -> Tensor:
-    """``h @ w.T`` by blocks of labels: MKL reads memory several times faster than all at once."""
-    n, d = len(w) // LABELS_AT_ONCE, w.shape[1]
-    blocks, rest = w[: n * LABELS_AT_ONCE], w[n * LABELS_AT_ONCE :]
-    products = torch.bmm(blocks.view(n, LABELS_AT_ONCE, d), h.t().expand(n, -1, -1))
-    return torch.cat([products.flatten(0, 1), rest @ h.t()]).t()
-
-
-def largest(z: Tensor, k: int, sort: bool = True) -> tuple[Tensor, Tensor]:
-    """``z.topk(k, dim=1)``; among many columns those of the k blocks with the largest maxima.
-
-    Without ``sort`` in any order.
-    """
-    n, m = z.shape
-    k, n_blocks = min(k, m), m // BLOCK
-    if z.device.type != "cpu" or m < MANY_COLUMNS or n_blocks < 2 * k:
-        return z.topk(k, dim=1, sorted=sort)
-    blocks = z[:, : BLOCK * n_blocks].view(n, BLOCK, n_blocks).amax(1)
-    best = blocks.topk(k, dim=1, sorted=False).indices
-    member = torch.arange(0, BLOCK * n_blocks, n_blocks, device=z.device)
-    rest = torch.arange(BLOCK * n_blocks, m, device=z.device).expand(n, -1)
-    columns = torch.cat([(best[:, None] + member[:, None]).view(n, -1), rest], dim=1)
-    values, place = z.gather(1, columns).topk(k, dim=1, sorted=sort)
-    return values, columns.gather(1, place)
-
-
-def _best_labels(chunks: list[tuple[Tensor, Tensor]], k: int) -> Tensor:
-    """Labels (B, k) of the largest values, from the largest of each chunk."""
-    values, labels = (torch.cat(part, dim=1) for part in zip(*chunks, strict=True))
-    return labels.gather(1, largest(values, k)[1])
-
-
-def one_vs_all_loss(
-    h: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    row_weight: Tensor,
-    mask: Tensor | None = None,
-    column_weight: Tensor | None = None,
-    logits: Tensor | None = None,
-) -> Tensor:
-    """Binary cross-entropy of ``h @ weight.T + bias``, summed over labels, weighted over rows.
+class Head(BaseEstimator):
+    """Parameters that every head has; subclasses add their own.
 
     Parameters
     ----------
-    h : Tensor of shape (B, D)
-    weight : Tensor of shape (M, D)
-    bias : Tensor of shape (M,)
-    rows, columns : Tensor of shape (n_positives,), int64
-        Places of the positive entries.
-    row_weight : Tensor of shape (B,)
-        1 / B for the mean over the batch.
-    mask : Tensor of shape (B, M), bool, optional
-        Entries that take part; every positive must be one of them.
-    column_weight : Tensor of shape (M,), optional
-        Weight of every label's terms; 1 where a row is positive.
-    logits : Tensor of shape (B, M), optional
-        ``h @ weight.T + bias`` where it is known.
+    classifier_dropout : float, default=0.5
+        Dropout rate before the label vectors.
+    label_lr : float or "auto", default="auto"
+        Highest learning rate of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with
+        "adagrad".
+    label_optimizer : {"auto", "adam", "adagrad"}, default="auto"
+        Optimiser of the label vectors. Row-wise "adagrad" keeps one number a label.
+    label_dtype : {"float32", "float16"}, default="float32"
+        Type of the label vectors after training; "float16" halves them in memory and on disk.
     """
-    truth = (rows, columns, row_weight)
-    return _loss_and_best(h, weight, bias, *truth, mask, 0, column_weight, logits)[0]
 
+    name: ClassVar[str]
+    module: ClassVar[str]  # dotted name of the file that defines ``build``
+    default_label_optimizer: ClassVar[str] = "adam"
 
-def _loss_and_best(h: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-    dtype = product_dtype(weight)
-    with torch.autocast(h.device.type, enabled=False):
-        out: tuple[Tensor, Tensor] = _OneVsAllLoss.apply(h, weight, bias, *rest, dtype)
-    return out
-
-
-def product_dtype(weight: Tensor) -> torch.dtype:
-    """Precision of the products of a table in training."""
-    device = weight.device.type
-    mixed = torch.is_autocast_enabled(device)
-    return torch.get_autocast_dtype(device) if mixed else weight.dtype
-
-
-def one_vs_all_loss_and_best(
-    h: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    row_weight: Tensor,
-    k: int,
-) -> tuple[Tensor, Tensor]:
-    """``one_vs_all_loss`` and, from the same logits, the k best labels of each row (B, k)."""
-    return _loss_and_best(h, weight, bias, rows, columns, row_weight, None, k, None, None)
-
-
-class SkipPool(nn.Module):
-    """The feature brought to the width of the hidden layer, by averaging where they differ."""
-
-    def __init__(self, n_features: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.pool = None if n_features == hidden_dim else nn.AdaptiveAvgPool1d(hidden_dim)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return h if self.pool is None else self.pool(h.unsqueeze(1)).squeeze(1)
-
-
-class OneVsAllHead(nn.Module):
-    """Hidden layer with a skip connection and a linear classifier over every label."""
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "classifier_dropout": [Interval(Real, 0, 1, closed="left")],
+        "label_lr": [StrOptions({"auto"}), Interval(Real, 0, MOST_RATE, closed="right")],
+        "label_optimizer": [StrOptions({"auto", "adam", "adagrad"})],
+        "label_dtype": [StrOptions({"float32", "float16"})],
+    }
 
     def __init__(
         self,
-        n_features: int,
-        hidden_dim: int,
-        label_counts: Tensor,
-        n_rows: int,
-        dropout: float,
-        classifier_dropout: float,
-        generator: torch.Generator | None = None,
+        *,
+        classifier_dropout: float = 0.5,
+        label_lr: float | str = "auto",
+        label_optimizer: str = "auto",
+        label_dtype: str = "float32",
     ) -> None:
-        super().__init__()
-        n_labels = len(label_counts)
-        self.pre_dropout = Dropout(dropout)
-        self.hidden = uninitialised_linear(n_features, hidden_dim)
-        nn.init.xavier_uniform_(self.hidden.weight, generator=generator)
-        nn.init.zeros_(self.hidden.bias)
-        self.norm = ChannelNorm(hidden_dim)
-        self.skip = SkipPool(n_features, hidden_dim)
-        self.dropout = Dropout(classifier_dropout)
-        self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
-        nn.init.xavier_uniform_(self.weight, generator=generator)
-        self.bias = nn.Parameter(prior_logit(label_counts, n_rows))
+        self.classifier_dropout = classifier_dropout
+        self.label_lr = label_lr
+        self.label_optimizer = label_optimizer
+        self.label_dtype = label_dtype
 
-    def features(self, h: Tensor) -> Tensor:
-        r = self.norm(F.gelu(self.hidden(self.pre_dropout(h))))
-        return self.dropout(r + self.skip(h))
+    def resolved_label_optimizer(self) -> str:
+        """The optimiser of the label vectors, that of the head unless given."""
+        given = self.label_optimizer
+        return self.default_label_optimizer if given == "auto" else given
 
-    def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
-        r = self.features(h)
-        return one_vs_all_loss(r, self.weight, self.bias, rows, columns, row_weight)
+    def resolved_label_lr(self, label_optimizer: str) -> float:
+        """The learning rate of the label vectors, that of their optimiser unless given."""
+        given = self.label_lr
+        return LABEL_LR[label_optimizer] if given == "auto" else float(given)
 
-    def topk(self, h: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """Logits (B, k), best first, and their labels (B, k)."""
-        return largest(logits_of(self.features(h), self.weight, self.bias), k)
+    def structure(self) -> dict[str, Any]:
+        """Parameters that a fitted network cannot change."""
+        return {}
 
-    def grouped_topk(self, h: Tensor, k: int, n_first: int) -> tuple[Tensor, Tensor]:
-        """As ``topk``: the best of the first ``n_first`` labels, then the best of the others."""
-        r = self.features(h)
-        parts = []
-        for start, stop in ((0, n_first), (n_first, len(self.weight))):
-            # a product of the first labels alone keeps the bits that it had without the others
-            z = logits_of(r, self.weight[start:stop], self.bias[start:stop])
-            score, label = largest(z, k)
-            parts.append((score, label + start))
-        return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
+    def check_labels(self, n_labels: int) -> None:
+        """Refuse parameters that do not fit the number of labels."""
 
-    def start_labels(self, labels: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Set the vector of labels that have none yet; numbers beyond the last are appended.
-
-        Parameters
-        ----------
-        labels : Tensor of shape (m,), int64
-        weight : Tensor of shape (m, hidden_dim)
-        bias : Tensor of shape (m,)
-
-        Returns
-        -------
-        source : Tensor of shape (n_labels,), int64
-            Old row of every label, -1 for those that were set.
-        """
-        source = started_rows(len(self.weight), labels)
-        self.weight = _set_rows(take_rows(self.weight.data, source), labels, weight)
-        self.bias = _set_rows(take_rows(self.bias.data, source), labels, bias)
-        return source
+    def make_clusters(
+        self, counts: sp.csr_array, Y: sp.csr_array, random_state: np.random.RandomState
+    ) -> np.ndarray | None:
+        """Meta-label of every label (n_labels,), None for a head without meta-labels."""
+        return None
 
 
-def started_rows(n_labels: int, labels: Tensor) -> Tensor:
-    """Old number of every label once some have been started anew or appended; -1 for these."""
-    n = max(n_labels, int(labels.max()) + 1) if len(labels) else n_labels
-    source = torch.arange(n, device=labels.device)
-    source[n_labels:] = -1
-    source[labels] = -1
-    return source
+def register(head: type[Head]) -> type[Head]:
+    """Make a head known by its name; usable as a class decorator."""
+    HEADS[head.name] = head
+    return head
 
 
-def _set_rows(table: Tensor, rows: Tensor, values: Tensor) -> nn.Parameter:
-    table[rows] = values.to(table.dtype)
-    return nn.Parameter(table)
+@register
+class OneVsAll(Head):
+    """A linear classifier over every label: InceptionXML.
+
+    Parameters
+    ----------
+    classifier_dropout : float, default=0.5
+        Dropout rate before the label vectors.
+    label_lr : float or "auto", default="auto"
+        Highest learning rate of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with
+        "adagrad".
+    label_optimizer : {"auto", "adam", "adagrad"}, default="auto"
+        Optimiser of the label vectors; "auto" is "adam". Row-wise "adagrad" keeps one number a
+        label.
+    label_dtype : {"float32", "float16"}, default="float32"
+        Type of the label vectors after training; "float16" halves them in memory and on disk.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml.heads import OneVsAll
+    >>> OneVsAll(label_dtype="float16")
+    OneVsAll(label_dtype='float16')
+    """
+
+    name = "ova"
+    module = "sk_inceptionxml.network.one_vs_all"
 
 
-def prior_logit(counts: Tensor, n_rows: int) -> Tensor:
-    """Logit of the smoothed frequency of every label: the bias at which training starts."""
-    p = ((counts.float() + 0.5) / (n_rows + 1.0)).clamp_(max=0.99)
-    return torch.log(p / (1 - p)).clamp_(min=-math.log(1e7))
+@register
+class SyncXML(Head):
+    """A meta-classifier shortlists clusters of labels, an extreme classifier ranks them: SyncXML.
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=None
+        Meta-labels; None makes clusters of 8 labels, but 16,384 at most.
+    clusters : array-like of shape (n_labels,) or None, default=None
+        Meta-label of every label, in the order of ``classes_``, instead of the clustering.
+    beam_size : int, default=4
+        Clusters in the shortlist of a row in training, besides its true ones.
+    predict_beam_size : int, default=64
+        Clusters in the shortlist of a row in prediction. May be changed after ``fit``.
+    meta_dropout : float, default=0.3
+        Dropout rate before the meta-classifier.
+    meta_loss_weight : float, default=1.0
+        Weight of the meta-classifier's loss.
+    warmup_epochs : int, default=1
+        First epochs in which the extreme classifier's gradient stays out of the encoder.
+    teacher_forcing : bool, default=True
+        Add the true clusters of a row to its shortlist in training.
+    share_negatives : bool, default=True
+        Labels shortlisted for any row of a batch are negatives of all its rows; otherwise only
+        those of the row's own shortlist.
+    synchronized : bool, default=True
+        False leaves out the meta-classifier's hidden layer: hard-negative mining without
+        synchronisation, the baseline of the paper.
+    max_negatives : int or None, default=8192
+        A training step computes the losses of about this many shortlisted labels, and of a
+        quarter as many meta-labels. Positive labels and positive or shortlisted meta-labels are
+        kept. The others are sampled, weighted so that the loss is right on average. None takes
+        all.
+    n_jobs : int or None, default=None
+        Parallel jobs of the clustering.
+    classifier_dropout : float, default=0.5
+        Dropout rate before the label vectors.
+    label_lr : float or "auto", default="auto"
+        Highest learning rate of the label vectors; "auto" is 1e-3 with "adam" and 3e-2 with
+        "adagrad".
+    label_optimizer : {"auto", "adam", "adagrad"}, default="auto"
+        Optimiser of the label vectors; "auto" is "adagrad", which keeps one number a label.
+    label_dtype : {"float32", "float16"}, default="float32"
+        Type of the label vectors after training; "float16" halves them in memory and on disk.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml.heads import SyncXML
+    >>> SyncXML(beam_size=8).get_params()["beam_size"]
+    8
+    """
+
+    name = "sync"
+    module = "sk_inceptionxml.network.synchronized"
+    default_label_optimizer = "adagrad"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Head._parameter_constraints,
+        "n_clusters": [None, whole(1)],
+        "clusters": [None, object],
+        "beam_size": [whole(1)],
+        "predict_beam_size": [whole(1)],
+        "meta_dropout": [Interval(Real, 0, 1, closed="left")],
+        "meta_loss_weight": [Interval(Real, 0, 1e9, closed="both")],
+        "warmup_epochs": [whole(0)],
+        "teacher_forcing": ["boolean"],
+        "share_negatives": ["boolean"],
+        "synchronized": ["boolean"],
+        "max_negatives": [None, whole(1)],
+        "n_jobs": [None, Interval(Integral, None, -1, closed="right"), whole(1)],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int | None = None,
+        clusters: Any = None,
+        beam_size: int = 4,
+        predict_beam_size: int = 64,
+        meta_dropout: float = 0.3,
+        meta_loss_weight: float = 1.0,
+        warmup_epochs: int = 1,
+        teacher_forcing: bool = True,
+        share_negatives: bool = True,
+        synchronized: bool = True,
+        max_negatives: int | None = 8192,
+        n_jobs: int | None = None,
+        classifier_dropout: float = 0.5,
+        label_lr: float | str = "auto",
+        label_optimizer: str = "auto",
+        label_dtype: str = "float32",
+    ) -> None:
+        super().__init__(
+            classifier_dropout=classifier_dropout,
+            label_lr=label_lr,
+            label_optimizer=label_optimizer,
+            label_dtype=label_dtype,
+        )
+        self.n_clusters = n_clusters
+        self.clusters = clusters
+        self.beam_size = beam_size
+        self.predict_beam_size = predict_beam_size
+        self.meta_dropout = meta_dropout
+        self.meta_loss_weight = meta_loss_weight
+        self.warmup_epochs = warmup_epochs
+        self.teacher_forcing = teacher_forcing
+        self.share_negatives = share_negatives
+        self.synchronized = synchronized
+        self.max_negatives = max_negatives
+        self.n_jobs = n_jobs
+
+    def structure(self) -> dict[str, Any]:
+        return {"synchronized": self.synchronized, "max_negatives": self.max_negatives}
+
+    def check_labels(self, n_labels: int) -> None:
+        if self.clusters is not None:
+            validate_clusters(self.clusters, n_labels)
+
+    def make_clusters(
+        self, counts: sp.csr_array, Y: sp.csr_array, random_state: np.random.RandomState
+    ) -> np.ndarray:
+        """The user's clusters, or balanced ones of the labels' mean rows of ``counts``."""
+        n_labels = Y.shape[1]
+        if self.clusters is not None:
+            return np.asarray(validate_clusters(self.clusters, n_labels))
+        n_clusters = self.n_clusters or min(math.ceil(n_labels / CLUSTER_SIZE), MAX_CLUSTERS)
+        clustering = BalancedLabelClustering(
+            n_clusters=n_clusters,
+            n_jobs=self.n_jobs,
+            random_state=random_state.randint(2**31 - 1),
+        )
+        return np.asarray(clustering.fit(unit_rows(counts), Y).labels_)
+
+
+def resolve_head(head: str | Head, n_labels: int) -> Head:
+    """A head of its own for the network: a copy of the given one, or the named one's defaults.
+
+    Parameters
+    ----------
+    head : {"auto", "ova", "sync"} or Head
+        "auto" is "sync" from 20,000 labels on.
+    n_labels : int
+    """
+    if isinstance(head, Head):
+        return clone(head)
+    if head == "auto":
+        head = "sync" if n_labels >= SYNC_LABELS else "ova"
+    return HEADS[head]()

@@ -118,13 +118,13 @@ class RankingScorer:
             If the last step of the estimator does not rank labels.
         """
         classifier, X = _unwrap(estimator, X)
-        ranking, _ = classifier._ranking(X, self.k)
-        Y = classifier.label_space_.encode(y, n_samples=len(ranking), unknown="append")
+        ranker, ranking, _ = classifier._ranking(X, self.k)
+        Y = ranker.labels.encode(y, n_samples=len(ranking), unknown="append")
         extra: dict[str, Any] = {}
         if self.metric == "psp":
             # frequencies of the training rows: those of the test rows would leak
             counts = np.zeros(Y.shape[1])
-            counts[: classifier.n_labels_] = classifier.label_counts_
+            counts[: ranker.labels.n_labels] = ranker.label_counts
             extra["inverse_propensity"] = inverse_propensity(
                 counts, n_samples=classifier.n_samples_fit_, **self.options
             )

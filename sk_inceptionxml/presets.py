@@ -2,13 +2,15 @@
 
 >>> from sk_inceptionxml import InceptionXMLClassifier, presets
 >>> clf = InceptionXMLClassifier(**presets.sync("AmazonTitles-670K"))
->>> clf.n_clusters, clf.predict_beam_size
+>>> clf.head.n_clusters, clf.head.predict_beam_size
 (65536, 800)
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from sk_inceptionxml.heads import OneVsAll, SyncXML
 
 ENCODER: dict[str, Any] = {
     "embedding_dim": 300,
@@ -41,16 +43,19 @@ DATASETS: dict[str, dict[str, Any]] = {
         "n_clusters": 65_536, "meta_dropout": 0.3, "classifier_dropout": 0.5,
     },
     "AmazonTitles-3M": {
-        "n_clusters": 131_072, "meta_dropout": 0.3, "classifier_dropout": 0.4, "hidden_dim": 300,
+        "n_clusters": 131_072, "meta_dropout": 0.3, "classifier_dropout": 0.4,
     },
     "LF-AmazonTitles-131K": {
         "n_clusters": 16_384, "meta_dropout": 0.3, "classifier_dropout": 0.5,
     },
 }  # fmt: skip
-"""Settings by data set of the Extreme Classification Repository.
+"""Settings of ``SyncXML`` by data set of the Extreme Classification Repository.
 
 LF-AmazonTitles-131K has no dropout of its own in the reference and takes that of 670K.
 """
+
+HIDDEN_DIM: dict[str, int] = {"AmazonTitles-3M": 300}
+"""Width of the hidden layer by data set; elsewhere that of the encoder's feature."""
 
 PROPENSITY: dict[str, tuple[float, float]] = {
     "WikiSeeAlsoTitles-350K": (0.55, 1.5),
@@ -86,8 +91,12 @@ def inceptionxml(dataset: str = "AmazonTitles-670K") -> dict[str, Any]:
     ValueError
         If the data set is unknown.
     """
-    own = {k: v for k, v in _check(dataset).items() if k in ("classifier_dropout", "hidden_dim")}
-    return {**ENCODER, **own, "head": "ova"}
+    own = _check(dataset)
+    return {
+        **ENCODER,
+        "hidden_dim": HIDDEN_DIM.get(dataset),
+        "head": OneVsAll(classifier_dropout=own["classifier_dropout"]),
+    }
 
 
 def sync(dataset: str = "AmazonTitles-670K") -> dict[str, Any]:
@@ -108,14 +117,13 @@ def sync(dataset: str = "AmazonTitles-670K") -> dict[str, Any]:
     ValueError
         If the data set is unknown.
     """
-    return {
-        **ENCODER,
+    head = SyncXML(
         **_check(dataset),
-        "head": "sync",
-        "beam_size": 800,
-        "predict_beam_size": 800,
-        "warmup_epochs": 10,
-        "share_negatives": False,
-        "max_negatives": None,
-        "label_optimizer": "adam",
-    }
+        beam_size=800,
+        predict_beam_size=800,
+        warmup_epochs=10,
+        share_negatives=False,
+        max_negatives=None,
+        label_optimizer="adam",
+    )
+    return {**ENCODER, "hidden_dim": HIDDEN_DIM.get(dataset), "head": head}

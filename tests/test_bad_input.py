@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from _models import small
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
-from sk_inceptionxml import InceptionXMLClassifier, training
+from sk_inceptionxml import InceptionXMLClassifier, classifier
 from sk_inceptionxml.exceptions import DivergenceError, ModelFormatError
+from sk_inceptionxml.heads import SyncXML
 
 PAGE = Path(__file__).parent.parent / "docs" / "bad-input.md"
 TEXTS = ["red boat", "blue kite", "green lamp", "red kite"] * 5
@@ -26,13 +28,6 @@ MATRIX[0, 0] = 0.5
 ERRORS = {
     error.__name__: error for error in (ValueError, TypeError, NotFittedError, ModelFormatError)
 }
-
-
-def small(**params):
-    settings = dict(embedding_dim=16, n_filters=4, kernel_sizes=(4,), max_epochs=1)
-    return InceptionXMLClassifier(
-        **{**settings, "n_neighbors": 5, "random_state": 0, "device": "cpu", **params}
-    )
 
 
 def fit(X=TEXTS, y=LISTS, sample_weight=None, **params):
@@ -139,7 +134,8 @@ REFUSED = {
     "lr of 0": fit(lr=0.0),
     "lr beyond float32": fit(lr=1e300),
     "a head that does not exist": fit(head="tree"),
-    "n_jobs of 0": fit(n_jobs=0),
+    "n_jobs of 0": fit(head=SyncXML(n_jobs=0)),
+    "a parameter of a head that is only a name": lambda _: small().set_params(head__beam_size=8),
     "True for a number": fit(n_neighbors=True),
     "no kernel": fit(kernel_sizes=()),
     "a kernel too wide": fit(kernel_sizes=(33,)),
@@ -170,8 +166,8 @@ REFUSED = {
     ),
     "words in a file of vectors instead of numbers": from_file(b"red " + b"x " * 16 + b"\n"),
     "a broken gzip file of vectors": from_file(b"no gzip", "vectors.gz"),
-    "clusters of another length": fit(clusters=[0, 1], head="sync"),
-    "names as clusters": fit(clusters=["a"] * len(NAMES)),
+    "clusters of another length": fit(head=SyncXML(clusters=[0, 1])),
+    "names as clusters": fit(head=SyncXML(clusters=["a"] * len(NAMES))),
     # after fit
     "anything before fit": lambda _: small().predict(TEXTS),
     "k of 0": on("text", lambda c: c.predict_topk(TEXTS, k=0)),
@@ -364,7 +360,7 @@ def test_refused(case, given, monkeypatch):
     def train(*args):
         raise AssertionError("training began before the error")
 
-    monkeypatch.setattr(training, "train_network", train)
+    monkeypatch.setattr(classifier, "train", train)
     kind, message = PAGE_REFUSED[case]
     pattern = ".*".join(map(re.escape, message[1:-1].split("…")))
     with pytest.raises(ERRORS[kind]) as caught:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
+from _models import small
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -15,7 +16,7 @@ from sklearn.model_selection import cross_validate as plain_cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sk_inceptionxml import InceptionXMLClassifier, metrics
+from sk_inceptionxml import metrics
 from sk_inceptionxml.model_selection import (
     RankingScorer,
     cross_validate,
@@ -48,11 +49,6 @@ SCORERS = {
     "ndcg": (ndcg_at_k_scorer(2), metrics.ndcg_at_k),
     "recall": (recall_at_k_scorer(2), metrics.recall_at_k),
 }
-
-
-def small(**params):
-    settings = dict(embedding_dim=16, n_filters=4, kernel_sizes=(4, 8), max_epochs=2)
-    return InceptionXMLClassifier(**{**settings, "batch_size": 32, "random_state": 0, **params})
 
 
 @pytest.fixture(scope="module")

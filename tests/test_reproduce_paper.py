@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 PATH = Path(__file__).parents[1] / "examples" / "reproduce_paper.py"
-TINY = "embedding_dim=16,n_filters=4,batch_size=16,lr=0.01,label_lr=0.1,hidden_dim=None"
+TINY = "embedding_dim=16,n_filters=4,batch_size=16,lr=0.01,head__label_lr=0.1,hidden_dim=None"
 COLORS, THINGS = ["red", "blue", "green", "white"], ["kite", "boat", "lamp", "chair"]
 
 

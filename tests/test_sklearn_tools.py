@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from _models import small as any_small
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GridSearchCV,
@@ -24,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_html_repr
 
-from sk_inceptionxml import InceptionXMLClassifier
+from sk_inceptionxml.heads import SyncXML
 from sk_inceptionxml.model_selection import get_scorer
 
 COLOURS, THINGS = ["red", "blue", "green"], ["boat", "kite"]
@@ -39,6 +42,7 @@ FORMS = {
     "lists": LISTS,
     "one class": [thing for _, thing in LISTS],
 }
+small = partial(any_small, max_epochs=1, n_neighbors=5)
 FOLDS = KFold(2, shuffle=True, random_state=0)
 SEARCHES = {
     "grid": lambda model: GridSearchCV(model, {"n_neighbors": [0, 5]}, cv=FOLDS),
@@ -56,13 +60,6 @@ SEARCHES = {
         random_state=0,
     ),
 }
-
-
-def small(**params):
-    settings = dict(embedding_dim=16, n_filters=4, kernel_sizes=(4,), max_epochs=1)
-    return InceptionXMLClassifier(
-        **{**settings, "n_neighbors": 5, "random_state": 0, "device": "cpu", **params}
-    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -143,6 +140,16 @@ def test_parameters_can_be_searched_behind_a_step():
     search = GridSearchCV(model, {"inceptionxmlclassifier__head": ["ova", "sync"]}, cv=FOLDS)
     search.set_params(error_score="raise").fit(pd.Series(TITLES), FORMS["csr_array"])
     assert search.best_estimator_[-1].head_ == search.best_params_["inceptionxmlclassifier__head"]
+
+
+def test_parameters_of_the_head_can_be_searched():
+    head = SyncXML(n_clusters=2)
+    search = GridSearchCV(small(head=head), {"head__n_clusters": [3, 4]}, cv=FOLDS)
+    search.set_params(error_score="raise").fit(TITLES, LISTS)
+    best = search.best_estimator_
+    assert best.head.n_clusters == search.best_params_["head__n_clusters"]
+    assert len(best.net_.module_.head.meta_weight) == best.head.n_clusters
+    assert head.n_clusters == 2  # the search works on copies
 
 
 def test_names_of_the_columns_are_remembered():

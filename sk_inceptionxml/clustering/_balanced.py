@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
 
-from sk_inceptionxml.threads import one_blas_thread
+from sk_inceptionxml._utils.blas import one_blas_thread
 
 # Nodes of at most this many labels are split on their dense matrix of cosines.
 GRAM_SIZE = 256

@@ -25,6 +25,7 @@ from ._targets import (
     Form,
     Target,
     check_n_samples,
+    hint_at_joined_labels,
     make_canonical,
     read_target,
     row_bounds,
@@ -172,6 +173,8 @@ class LabelSpace:
         find_names = label_names if target.csr is None else matrix_names
         names = find_names(target, known)
         form = target.form
+        if form == "multiclass" and isinstance(target.labels, list):
+            hint_at_joined_labels(target.labels)
         if form == "multiclass" and len(names) == 2:
             form = "binary"
         space = cls(form, names, container=target.container, dtype=target.dtype)

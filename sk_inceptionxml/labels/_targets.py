@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, cast
@@ -15,7 +15,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
-from sk_inceptionxml.sparse_input import check_structure
+from sk_inceptionxml._utils.sparse import check_structure
 
 Form = Literal["binary", "multiclass", "indicator", "sparse", "lists"]
 
@@ -26,7 +26,7 @@ KIND_OF_FORM: dict[str, str] = {
     "sparse": "an indicator matrix",
     "lists": "a sequence of label collections",
 }
-_COLLECTIONS = (list, tuple, set, frozenset, np.ndarray)
+_PLAIN_ROWS = (list, tuple, set, frozenset)
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
 
 
@@ -49,6 +49,10 @@ def read_target(y: Any, expected: str | None = None, n_classes: int | None = Non
     """Recognise `y`; `expected` (a form already learned) settles what is ambiguous."""
     if y is None:
         raise ValueError("LabelSpace requires y to be passed, but the target y is None.")
+    if hasattr(y, "column_names") and hasattr(y, "to_pandas"):  # a table of Arrow
+        y = y.to_pandas()
+    elif hasattr(y, "to_pylist"):  # a column of Arrow
+        y = y.to_pylist()
     if sp.issparse(y):
         return _read_sparse(y)
     if len(getattr(y, "columns", ())) and hasattr(getattr(y, "sparse", None), "to_coo"):
@@ -58,6 +62,8 @@ def read_target(y: Any, expected: str | None = None, n_classes: int | None = Non
     if hasattr(y, "__array__"):
         return _read_array(y, expected, n_classes)
     if isinstance(y, Sequence) and not isinstance(y, (str, bytes)):
+        return _read_sequence(list(y), expected, n_classes)
+    if isinstance(y, (KeysView, ValuesView)):
         return _read_sequence(list(y), expected, n_classes)
     raise TypeError(
         f"y must be an array, a sparse matrix or a sequence of labels, got {type(y).__name__}."
@@ -89,7 +95,7 @@ def _read_array(y: Any, expected: str | None, n_classes: int | None) -> Target:
 def _read_sequence(
     rows: list[Any], expected: str | None, n_classes: int | None, names_dtype: Any = None
 ) -> Target:
-    has_collections = any(issubclass(kind, _COLLECTIONS) for kind in set(map(type, rows)))
+    has_collections = any(map(_is_collection, set(map(type, rows))))
     if has_collections or expected == "lists":
         return _read_lists(rows, expected, n_classes)
     return _one_dim(plain_labels(rows, names_dtype))
@@ -121,7 +127,7 @@ def _read_dense(array: NDArray[Any]) -> Target:
     if array.dtype.kind not in "biufO":
         raise ValueError(
             f"A 2-D y must be an indicator of 0 and 1, got dtype {array.dtype}. Pass label "
-            "names as one collection per sample, for example y.tolist()."
+            "names as one collection per sample, for example np.asarray(y).tolist()."
         )
     if array.dtype == object:
         array = _numeric(array)
@@ -151,13 +157,13 @@ def _numeric(array: NDArray[Any]) -> NDArray[Any]:
 def _read_lists(rows: list[Any], expected: str | None, n_classes: int | None) -> Target:
     row_types = set(map(type, rows))
     for kind in row_types:
-        if not issubclass(kind, _COLLECTIONS):
+        if not _is_collection(kind):
             raise _bad_row(rows, kind)
-    if any(issubclass(kind, np.ndarray) for kind in row_types):
+    if not row_types <= set(_PLAIN_ROWS):
         rows = [_unpack_row(i, row) for i, row in enumerate(rows)]
     lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
     indptr = row_bounds(lengths)
-    flat = list(chain.from_iterable(rows))
+    flat = plain_strings(list(chain.from_iterable(rows)))
     label_types = set(map(type, flat))
     families = {_family(kind) for kind in label_types}
     has_sets = any(issubclass(kind, (set, frozenset)) for kind in row_types)
@@ -188,6 +194,7 @@ def _as_indicator(
 
 def plain_labels(values: list[Any], names_dtype: Any) -> NDArray[Any]:
     """Return plain labels as a 1-D array of one type."""
+    values = plain_strings(values)
     kinds = set(map(type, values))
     families = {_family(kind): kind for kind in kinds}
     missing = [kind for kind in kinds if kind.__name__ in _MISSING_TYPES]
@@ -249,6 +256,31 @@ def _one_dim(array: NDArray[Any]) -> Target:
     )
 
 
+def hint_at_joined_labels(names: list[str]) -> None:
+    """Warn of classes that look like several labels in one string.
+
+    Warns
+    -----
+    UserWarning
+        If most of the strings are joined by a separator, from fewer parts than there are strings.
+    """
+    distinct = set(names)
+    for separator in (", ", ",", "; ", ";", "|", "\t"):
+        joined = [name for name in distinct if separator in name]
+        if len(joined) <= len(distinct) / 2:
+            continue
+        parts = {part for name in distinct for part in name.split(separator)}
+        if len(parts) < len(distinct):
+            warnings.warn(
+                f"y has {len(distinct)} distinct strings, each read as one class, but "
+                f"{len(joined)} of them hold {separator!r}. If a string is a list of labels, split "
+                f"it: [row.split({separator!r}) for row in y].",
+                UserWarning,
+                stacklevel=2,
+            )
+            return
+
+
 def make_canonical(csr: Any) -> Any:
     """Sort, merge duplicates, drop zeros and set ones, in place on an own matrix."""
     csr.sum_duplicates()
@@ -286,16 +318,33 @@ def _int_array(flat: list[Any]) -> NDArray[np.int64]:
 def _column_names(y: Any) -> NDArray[Any] | None:
     columns = list(getattr(y, "columns", ()))
     if columns and all(isinstance(name, str) for name in columns):
-        return np.array(columns, dtype=object)
+        return np.array(plain_strings(columns), dtype=object)
     return None
 
 
+def plain_strings(values: list[Any]) -> list[Any]:
+    """Return the values, strings of any subclass of str as the text that they are."""
+    if all(kind is str or not issubclass(kind, str) for kind in set(map(type, values))):
+        return values
+    return [str.__str__(value) if isinstance(value, str) else value for value in values]
+
+
+def _is_collection(kind: type) -> bool:
+    """Whether a row of this type holds labels, rather than being one."""
+    holds = hasattr(kind, "__len__") and hasattr(kind, "__iter__")
+    return holds and not issubclass(kind, (str, bytes, Mapping))
+
+
 def _unpack_row(i: int, row: Any) -> Any:
-    if not isinstance(row, np.ndarray):
+    """Return a row of a type of its own as a list."""
+    if isinstance(row, _PLAIN_ROWS):
         return row
-    if row.ndim != 1:
+    if getattr(row, "ndim", 1) != 1:
         raise TypeError(f"y[{i}] is an array of shape {row.shape}; a row of labels must be 1-D.")
-    return row.tolist()
+    for name in ("tolist", "to_list", "as_py"):  # of NumPy and pandas, polars, Arrow
+        if hasattr(row, name):
+            return getattr(row, name)()
+    return list(row)
 
 
 def _bad_row(rows: list[Any], kind: type) -> TypeError:
@@ -327,7 +376,7 @@ def _not_indicator(value: Any, i: int, j: int) -> ValueError:
         return ValueError(f"Input y contains NaN: y[{i}, {j}] is {value!r}.")
     return ValueError(
         f"A 2-D y must hold only 0 and 1, but y[{i}, {j}] is {value!r}. For counts or weights "
-        "pass (y > 0); for label ids pass one collection per sample, for example y.tolist()."
+        "pass (y > 0); for label ids pass one list per sample, such as np.asarray(y).tolist()."
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ._names import by_column
 from ._ranking import find_places, is_scores
 from ._truth import FloatArray, check_2d, check_k
 
@@ -57,11 +58,11 @@ def expected_calibration_error(
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        True labels, 0 or 1.
-    topk : array-like or sparse matrix
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or label lists
+        True labels, 0 or 1; or the names of the true labels of each row.
+    topk : array-like or sparse matrix, or label lists
         Integer ranking (n_samples, n_places), best first, -1 for none; or float or sparse scores
-        (n_samples, n_labels).
+        (n_samples, n_labels). With label lists: the names of each row, best first.
     probabilities : array-like or sparse matrix of the same shape as ``topk``
         Probability of the label in each place of a ranking or, with scores, of each label.
     k : int, default=1
@@ -100,7 +101,8 @@ def expected_calibration_error(
     n_bins = check_k(n_bins, "n_bins")
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}.")
-    _, ranking, hits, row_weight = find_places(y_true, topk, k, sample_weight)
+    y_true, topk, _ = by_column(y_true, topk)
+    ranking, hits, row_weight = find_places(y_true, topk, k, sample_weight)[1:4]
     values = _place_probabilities(topk, probabilities, ranking)
     filled = ranking >= 0
     weight = np.ones(len(ranking)) if row_weight is None else row_weight

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ._names import refuse_names
 from ._ranking import Places, discount, find_places, over_ideal_dcg
 from ._truth import FloatArray, check_k, check_truth, check_vector
 
@@ -99,6 +100,7 @@ def psp_at_k(
     0.16666666666666666
     """
     places = find_places(y_true, topk, k, sample_weight)
+    refuse_names(places.named)
     return psp_ratio(places, propensity_gains(places, inverse_propensity, k), k)
 
 
@@ -155,6 +157,7 @@ def psndcg_at_k(
     0.16666666666666666
     """
     places = find_places(y_true, topk, k, sample_weight)
+    refuse_names(places.named)
     return psndcg_ratio(places, propensity_gains(places, inverse_propensity, k), k)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ._names import by_column
 from ._topk import top_k_indices
 from ._truth import (
     FloatArray,
@@ -28,6 +29,7 @@ class Places(NamedTuple):
     ranking: npt.NDArray[np.signedinteger[Any]]
     hits: npt.NDArray[np.bool_]
     weight: FloatArray | None
+    named: bool = False  # labels have names, and no columns that a caller knows
 
     def mean(self, per_row: FloatArray) -> float:
         """Weighted mean over the rows."""
@@ -53,6 +55,7 @@ def _check_ranking(topk: Any, shape: tuple[int, int], k: int) -> Any:
         raise TypeError("topk must hold column indices or scores, got bool; see top_k_indices.")
     if topk.shape[0] != shape[0]:
         raise ValueError(f"topk has {topk.shape[0]} rows, but y_true has {shape[0]}.")
+    _refuse_indicator(topk, shape[1])
     ranking = topk[:, :k]
     if ranking.size and (ranking.min() < -1 or ranking.max() >= shape[1]):
         raise ValueError(
@@ -70,6 +73,17 @@ def _check_ranking(topk: Any, shape: tuple[int, int], k: int) -> Any:
     return ranking
 
 
+def _refuse_indicator(topk: Any, n_labels: int) -> None:
+    """Refuse a dense 0/1 matrix of predicted labels: as a ranking it would repeat labels."""
+    if topk.shape[1] != n_labels or n_labels < 3 or not topk.size:
+        return
+    if topk.min() >= 0 and topk.max() <= 1:
+        raise ValueError(
+            "topk is a matrix of 0 and 1, which names the labels of each row without an order. "
+            "Pass a ranking or scores, such as predict_topk or predict_proba give."
+        )
+
+
 def _find_hits(truth: Truth, ranking: Any) -> npt.NDArray[np.bool_]:
     hits = np.zeros(ranking.shape, dtype=bool)
     for start, stop in row_blocks(ranking.shape[0], ranking.size):
@@ -85,6 +99,7 @@ def _find_hits(truth: Truth, ranking: Any) -> npt.NDArray[np.bool_]:
 def find_places(y_true: Any, topk: Any, k: int, sample_weight: Any) -> Places:
     """Read the truth and the first k places of a ranking or of ranked scores."""
     k = check_k(k)
+    y_true, topk, named = by_column(y_true, topk)
     truth = check_truth(y_true)
     n_rows = len(truth.indptr) - 1
     ranking = _check_ranking(topk, (n_rows, truth.n_labels), k)
@@ -93,7 +108,7 @@ def find_places(y_true: Any, topk: Any, k: int, sample_weight: Any) -> Places:
         weight = check_vector(sample_weight, n_rows, "sample_weight")
         if not weight.any():
             raise ValueError("sample_weight must have a positive sum, got zeros only.")
-    return Places(truth, ranking, _find_hits(truth, ranking), weight)
+    return Places(truth, ranking, _find_hits(truth, ranking), weight, named)
 
 
 def discount(n_places: int) -> FloatArray:
@@ -137,11 +152,11 @@ def precision_at_k(
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        True labels, 0 or 1.
-    topk : array-like or sparse matrix
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or label lists
+        True labels, 0 or 1; or the names of the true labels of each row.
+    topk : array-like or sparse matrix, or label lists
         Integer ranking (n_samples, n_places), best first, -1 for none; or float or sparse scores
-        (n_samples, n_labels).
+        (n_samples, n_labels). With label lists: the names of each row, best first.
     k : int, default=5
         Number of places.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -182,11 +197,11 @@ def recall_at_k(
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        True labels, 0 or 1.
-    topk : array-like or sparse matrix
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or label lists
+        True labels, 0 or 1; or the names of the true labels of each row.
+    topk : array-like or sparse matrix, or label lists
         Integer ranking (n_samples, n_places), best first, -1 for none; or float or sparse scores
-        (n_samples, n_labels).
+        (n_samples, n_labels). With label lists: the names of each row, best first.
     k : int, default=5
         Number of places.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -228,11 +243,11 @@ def ndcg_at_k(
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        True labels, 0 or 1.
-    topk : array-like or sparse matrix
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or label lists
+        True labels, 0 or 1; or the names of the true labels of each row.
+    topk : array-like or sparse matrix, or label lists
         Integer ranking (n_samples, n_places), best first, -1 for none; or float or sparse scores
-        (n_samples, n_labels).
+        (n_samples, n_labels). With label lists: the names of each row, best first.
     k : int, default=5
         Number of places.
     sample_weight : array-like of shape (n_samples,), default=None

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ._names import by_column, refuse_names
 from ._propensity import propensity_gains, psndcg_ratio, psp_ratio
 from ._ranking import find_places, mean_ndcg, mean_precision, mean_recall
 from ._truth import FloatArray, check_2d, check_k, check_vector
@@ -37,11 +38,11 @@ def ranking_report(
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        True labels, 0 or 1.
-    topk : array-like or sparse matrix
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or label lists
+        True labels, 0 or 1; or the names of the true labels of each row.
+    topk : array-like or sparse matrix, or label lists
         Integer ranking (n_samples, n_places), best first, -1 for none; or float or sparse scores
-        (n_samples, n_labels).
+        (n_samples, n_labels). With label lists: the names of each row, best first.
     ks : sequence of int, default=(1, 3, 5)
         Places for every metric but recall.
     recall_ks : sequence of int, default=(10, 100)
@@ -73,6 +74,8 @@ def ranking_report(
     {'P@1': 50.0, 'nDCG@1': 50.0, 'R@2': 75.0}
     """
     ks = [check_k(k, "ks") for k in ks]
+    y_true, topk, named = by_column(y_true, topk)
+    refuse_names(named and inverse_propensity is not None)
     held = _held_places(topk)
     recall_ks = [k for k in recall_ks if check_k(k, "recall_ks") <= held]
     widest = max([1, *ks, *recall_ks])
@@ -108,11 +111,11 @@ def frequency_report(
 
     Parameters
     ----------
-    y_true : array-like or sparse matrix of shape (n_samples, n_labels)
-        True labels, 0 or 1.
-    topk : array-like or sparse matrix
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or label lists
+        True labels, 0 or 1; or the names of the true labels of each row.
+    topk : array-like or sparse matrix, or label lists
         Integer ranking (n_samples, n_places), best first, -1 for none; or float or sparse scores
-        (n_samples, n_labels).
+        (n_samples, n_labels). With label lists: the names of each row, best first.
     label_counts : array-like of shape (n_labels,)
         Number of training samples of each label.
     k : int, default=5
@@ -156,8 +159,10 @@ def frequency_report(
     # Only this function needs pandas.
     import pandas as pd
 
+    y_true, topk, named = by_column(y_true, topk)
+    refuse_names(named)
     places = find_places(y_true, topk, k, sample_weight)
-    truth, ranking, hits, weight = places
+    truth, ranking, hits, weight = places[:4]
     lows = _check_edges(edges)
     bucket_of = (
         np.searchsorted(

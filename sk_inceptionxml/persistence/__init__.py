@@ -1,4 +1,4 @@
-"""A fitted estimator as a directory of plain data, and back.
+"""A fitted model as a directory of plain data, and back.
 
 ``model.json`` holds parameters, scalars and the checksum of the two other files,
 ``weights.safetensors`` the network, ``memory.safetensors`` words, label names and the lexical
@@ -6,7 +6,6 @@ memory. Nothing in them is executable, and nothing in them names a file, a modul
 import. Whatever is read is checked before it is used, since a checksum shows accidents only.
 """
 
-from ._load import load
-from ._save import save
+from .model import load, save
 
 __all__ = ["load", "save"]

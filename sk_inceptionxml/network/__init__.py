@@ -1,0 +1,1 @@
+"""The torch modules: embedding table, encoder and heads."""

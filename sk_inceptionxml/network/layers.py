@@ -1,0 +1,132 @@
+"""Layers that encoder and heads share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def fast_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
+    """Inverted dropout whose mask costs one random byte an element instead of one double.
+
+    The rate is rounded to a multiple of 1/256 and the survivors are scaled by the rounded rate,
+    so that the expectation is exact. Elements are dropped independently.
+    """
+    threshold = round(p * 256)
+    if threshold <= 0:
+        return x
+    if threshold >= 256:
+        return x * 0.0
+    n = x.numel()
+    words = torch.empty((n + 7) // 8, dtype=torch.int64, device=x.device)
+    words.random_(-(2**63), None, generator=generator)
+    draws = words.view(torch.uint8)[:n]
+    keep = torch.ge(draws, threshold, out=draws)  # into bytes: booleans are ten times slower
+    return x * keep.view(x.shape).to(x.dtype).mul_(256.0 / (256 - threshold))
+
+
+def uninitialised_linear(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
+    """Linear layer whose weights the caller sets: torch's own would draw from global state."""
+    device = torch.get_default_device()
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, device=device)
+    return layer
+
+
+class Dropout(nn.Module):
+    """Dropout drawn from a generator that the training step sets, never from global state."""
+
+    generator: torch.Generator | None = None
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return fast_dropout(x, self.p, self.generator) if self.training else x
+
+
+class SpectralWeight(nn.Module):
+    """A weight matrix divided by its largest singular value (Miyato et al., 2018).
+
+    One power iteration a training step; in evaluation mode the quotient is computed once.
+    """
+
+    u: Tensor
+
+    def __init__(self, n_out: int, n_in: int, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_out, n_in))
+        self.register_buffer("u", torch.empty(n_out))
+        self._cached: Tensor | None = None
+        self.reset(generator)
+
+    def reset(self, generator: torch.Generator | None) -> None:
+        with torch.no_grad():
+            nn.init.xavier_normal_(self.weight, generator=generator)
+            self.u.normal_(generator=generator)
+            for _ in range(15):
+                self._iterate()
+
+    @torch.no_grad()
+    def _iterate(self) -> Tensor:
+        v = F.normalize(self.weight.t() @ self.u, dim=0)
+        self.u.copy_(F.normalize(self.weight @ v, dim=0))
+        return v
+
+    def train(self, mode: bool = True) -> SpectralWeight:
+        self._cached = None
+        return super().train(mode)
+
+    def forward(self) -> Tensor:
+        if self.training:
+            with torch.autocast(self.weight.device.type, enabled=False):
+                v = self._iterate()
+                return self.weight / torch.dot(self.u.clone(), self.weight @ v)
+        cached = self._cached
+        if cached is None or cached.device != self.weight.device:
+            with torch.no_grad():
+                v = F.normalize(self.weight.t() @ self.u, dim=0)
+                cached = self.weight / torch.dot(self.u, self.weight @ v)
+            self._cached = cached
+        return cached
+
+
+class SpectralLinear(nn.Module):
+    """Linear layer with a spectral-normed weight."""
+
+    def __init__(self, n_in: int, n_out: int, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.spectral = SpectralWeight(n_out, n_in, generator)
+        with torch.no_grad():
+            nn.init.xavier_uniform_(self.spectral.weight, generator=generator)
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.spectral(), self.bias)
+
+
+class ChannelNorm(nn.Module):
+    """Batch norm of the channels, which are axis 1."""
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(n_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = self.norm
+        if self.training and x.numel() == x.shape[1]:  # one value a channel has no variance
+            return F.batch_norm(x, n.running_mean, n.running_var, n.weight, n.bias, False)
+        normed: Tensor = n(x)
+        return normed
+
+
+class SkipPool(nn.Module):
+    """The feature brought to the width of the hidden layer, by averaging where they differ."""
+
+    def __init__(self, n_features: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.pool = None if n_features == hidden_dim else nn.AdaptiveAvgPool1d(hidden_dim)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h if self.pool is None else self.pool(h.unsqueeze(1)).squeeze(1)

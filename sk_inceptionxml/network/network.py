@@ -1,0 +1,118 @@
+"""The whole network: embedding table, encoder and head."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import torch
+from torch import Tensor, nn
+
+from sk_inceptionxml.network.config import NetworkConfig
+from sk_inceptionxml.network.encoder import InceptionEncoder
+from sk_inceptionxml.network.head import HeadModule, LabelStatistics
+from sk_inceptionxml.network.layers import SpectralWeight
+from sk_inceptionxml.text import PADDING
+
+
+class InceptionXMLNetwork(nn.Module):
+    """Token ids in, encoder features out; the head turns features into a loss or a ranking.
+
+    Parameters
+    ----------
+    table : Tensor of shape (n_tokens, embedding_dim)
+        Start of the word vectors; the padding row is zero.
+    encoder : InceptionEncoder
+    head : HeadModule
+    config : NetworkConfig
+        What the network was built from.
+    """
+
+    def __init__(
+        self,
+        table: Tensor,
+        encoder: InceptionEncoder,
+        head: HeadModule,
+        config: NetworkConfig,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(
+            table, freeze=False, padding_idx=PADDING, sparse=True
+        )
+        self.encoder = encoder
+        self.head = head
+        self.config = config
+        self.float()  # torch's default type may be another
+
+    def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Features (B, n_features) of padded token ids (B, S) and their weights (B, S)."""
+        x = self.embedding(ids)
+        if weights is not None:
+            x = x * weights.unsqueeze(-1)
+        return self.encoder(x, (ids != PADDING).sum(1))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.embedding.weight.device
+
+    @torch.no_grad()
+    def fill_caches(self) -> None:
+        """Compute what evaluation reuses, so that threads and processes find it ready."""
+        for module in self.modules():
+            if isinstance(module, SpectralWeight):
+                module()
+
+    def row_sparse_parameters(self) -> list[nn.Parameter]:
+        """Tables of which a step touches only some rows."""
+        return [self.embedding.weight, *self.head.row_sparse_parameters()]
+
+    def label_parameters(self) -> list[nn.Parameter]:
+        """Vector and bias of every label."""
+        return [self.head.weight, self.head.bias]
+
+    def set_rates(self, config: NetworkConfig) -> None:
+        """Take over the parameters that may change while the network goes on."""
+        self.config = config
+        self.encoder.set_rates(config.dropout, self.head.project_dropout)
+        self.head.set_rates(config)
+
+    def keep_labels_in(self, dtype: torch.dtype) -> None:
+        """Type of the label vectors; the biases stay float32. The parameter stays the same."""
+        self.head.weight.data = self.head.weight.data.to(dtype)
+
+    def set_generator(self, generator: torch.Generator | None) -> None:
+        """Draw every dropout mask and sample of negatives from ``generator``."""
+        for module in self.modules():
+            if hasattr(module, "generator"):
+                setattr(module, "generator", generator)  # noqa: B010, torch's type is a tensor
+
+
+def build_network(
+    config: NetworkConfig,
+    table: Tensor,
+    labels: LabelStatistics,
+    generator: torch.Generator | None = None,
+) -> InceptionXMLNetwork:
+    """A network with its start weights, on torch's default device.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    table : Tensor of shape (n_tokens, embedding_dim)
+    labels : LabelStatistics
+    generator : torch.Generator or None
+        Source of the start weights.
+    """
+    module = import_module(config.head.module)
+    encoder = InceptionEncoder(
+        config.max_len,
+        config.embedding_dim,
+        config.n_filters,
+        config.kernel_sizes,
+        embedding_skip=config.embedding_skip,
+        generator=generator,
+    )
+    head: HeadModule = module.build(config, labels, generator)
+    network = InceptionXMLNetwork(table, encoder, head, config)
+    network.set_rates(config)
+    return network

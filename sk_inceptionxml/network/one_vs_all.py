@@ -1,0 +1,99 @@
+"""One-vs-all: a linear classifier over every label (InceptionXML)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sk_inceptionxml.network.config import NetworkConfig
+from sk_inceptionxml.network.head import (
+    HeadModule,
+    LabelStatistics,
+    set_rows,
+    started_rows,
+    take_rows,
+)
+from sk_inceptionxml.network.layers import ChannelNorm, Dropout, SkipPool, uninitialised_linear
+from sk_inceptionxml.network.losses import largest, logits_of, one_vs_all_loss, prior_logit
+
+
+class OneVsAllHead(HeadModule):
+    """Hidden layer with a skip connection and a linear classifier over every label."""
+
+    project_dropout = True
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_dim: int,
+        label_counts: Tensor,
+        n_rows: int,
+        dropout: float,
+        classifier_dropout: float,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        n_labels = len(label_counts)
+        self.pre_dropout = Dropout(dropout)
+        self.hidden = uninitialised_linear(n_features, hidden_dim)
+        nn.init.xavier_uniform_(self.hidden.weight, generator=generator)
+        nn.init.zeros_(self.hidden.bias)
+        self.norm = ChannelNorm(hidden_dim)
+        self.skip = SkipPool(n_features, hidden_dim)
+        self.dropout = Dropout(classifier_dropout)
+        self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
+        nn.init.xavier_uniform_(self.weight, generator=generator)
+        self.bias = nn.Parameter(prior_logit(label_counts, n_rows))
+
+    def features(self, h: Tensor) -> Tensor:
+        r = self.norm(F.gelu(self.hidden(self.pre_dropout(h))))
+        return self.dropout(r + self.skip(h))
+
+    def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
+        r = self.features(h)
+        return one_vs_all_loss(r, self.weight, self.bias, rows, columns, row_weight)
+
+    def topk(
+        self, h: Tensor, k: int, n_first: int | None = None, beam: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        r, n_labels = self.features(h), len(self.weight)
+        if n_first is None or n_first == n_labels:
+            return largest(logits_of(r, self.weight, self.bias), k)
+        parts = []
+        for start, stop in ((0, n_first), (n_first, n_labels)):
+            # a product of the first labels alone keeps the bits that it had without the others
+            z = logits_of(r, self.weight[start:stop], self.bias[start:stop])
+            score, label = largest(z, k)
+            parts.append((score, label + start))
+        return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
+
+    def set_rates(self, config: NetworkConfig) -> None:
+        self.pre_dropout.p, self.dropout.p = config.dropout, config.head.classifier_dropout
+
+    def branches(self) -> list[Callable[[Tensor], Tensor]]:
+        return [self.features]
+
+    def start_labels(self, labels: Tensor, weight: Tensor, bias: Tensor, means: Any) -> Tensor:
+        source = started_rows(len(self.weight), labels)
+        self.weight = set_rows(take_rows(self.weight.data, source), labels, weight)
+        self.bias = set_rows(take_rows(self.bias.data, source), labels, bias)
+        return source
+
+
+def build(
+    config: NetworkConfig, labels: LabelStatistics, generator: torch.Generator | None
+) -> OneVsAllHead:
+    """The head of a network."""
+    return OneVsAllHead(
+        config.n_features,
+        config.width,
+        torch.as_tensor(labels.counts),
+        labels.n_rows,
+        config.dropout,
+        config.head.classifier_dropout,
+        generator,
+    )

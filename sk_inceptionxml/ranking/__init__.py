@@ -1,0 +1,1 @@
+"""From rows to ranked labels: network, lexical memory, fusion and calibration."""

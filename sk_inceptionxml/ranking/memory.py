@@ -1,0 +1,61 @@
+"""The lexical memory: the training rows by their words and n-grams, and their labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from sk_inceptionxml.data import Rows
+from sk_inceptionxml.text import Tokens
+
+from .features import LexicalFeatures
+from .neighbours import KernelNeighbours
+
+
+class LexicalMemory:
+    """Training rows that answer for what a query says in words.
+
+    Parameters
+    ----------
+    features : LexicalFeatures
+        Fitted.
+    neighbours : KernelNeighbours
+        Of rows of these features.
+    n_tokens : int
+        Token ids there are, padding and unknown word included.
+    """
+
+    def __init__(
+        self, features: LexicalFeatures, neighbours: KernelNeighbours, n_tokens: int
+    ) -> None:
+        self.features, self.neighbours, self.n_tokens = features, neighbours, n_tokens
+
+    @classmethod
+    def fit(cls, rows: Rows, Y: sp.csr_array, n_tokens: int, n_neighbors: int) -> LexicalMemory:
+        """Remember rows and their labels (n_rows, n_labels)."""
+        features = LexicalFeatures()
+        X = features.fit_transform(_counts(rows.tokens, n_tokens), rows.texts)
+        return cls(features, KernelNeighbours(n_neighbors).fit(X, Y), n_tokens)
+
+    def transform(self, rows: Rows, known: np.ndarray | None = None) -> sp.csr_array:
+        """Lexical features (n_rows, n_features) of rows; n-grams that ``known`` has, if given."""
+        return self.features.transform(_counts(rows.tokens, self.n_tokens), rows.texts, known)
+
+    def add(self, X: sp.csr_array, Y: sp.csr_array) -> LexicalMemory:
+        """A memory that holds further rows, by their lexical features; this one stays as it is.
+
+        ``Y`` may have further labels, in columns after the known ones.
+        """
+        neighbours = KernelNeighbours(**self.neighbours.parameters())
+        neighbours.X_, neighbours.Y_ = self.neighbours.X_, self.neighbours.Y_
+        return LexicalMemory(self.features, neighbours.add(X, Y), self.n_tokens)
+
+    def score(
+        self, X: sp.csr_array, n_threads: int = 1, exclude: np.ndarray | None = None
+    ) -> sp.csr_array:
+        """Scores (n_rows, n_labels) of labels, as ``KernelNeighbours.score``."""
+        return self.neighbours.score(X, n_threads, exclude)
+
+
+def _counts(tokens: Tokens, n_tokens: int) -> sp.csr_array:
+    return tokens.to_csr(n_tokens, first=2)

@@ -1,0 +1,1 @@
+"""Training through skorch: the step, what happens around it, and what is kept of it."""
