@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 from _models import small
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
@@ -17,6 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sk_inceptionxml import InceptionXMLClassifier, classifier
 from sk_inceptionxml.exceptions import DivergenceError, ModelFormatError
 from sk_inceptionxml.heads import SyncXML
+from sk_inceptionxml.metrics import precision_at_k
 
 PAGE = Path(__file__).parent.parent / "docs" / "bad-input.md"
 TEXTS = ["red boat", "blue kite", "green lamp", "red kite"] * 5
@@ -97,6 +100,7 @@ REFUSED = {
     "complex token weights": fit(X=MATRIX.astype(complex)),
     "dates as a matrix": fit(X=np.full((20, 2), "2020-01-01", dtype="M8[D]")),
     "a matrix of three dimensions": fit(X=np.ones((20, 2, 2))),
+    "dense embeddings as X": fit(X=np.random.default_rng(1).normal(size=(20, 384))),
     "a CSR matrix with an index out of range": fit(X=with_index(MATRIX, 99)),
     "a CSR matrix with a broken indptr": fit(X=with_indptr(MATRIX)),
     # y
@@ -114,6 +118,8 @@ REFUSED = {
     "None for the labels of a row": fit(y=second(None, LISTS)),
     "None among the labels of a row": fit(y=second([None], LISTS)),
     "None as a 1-D label": fit(y=second(None)),
+    "a dict for the labels of a row": fit(y=[["red"], {"red": 0.5}, *LISTS[2:]]),
+    "a frame of names as y": fit(y=pd.DataFrame(LISTS)),
     "bytes as labels": fit(y=[[b"red"]] * 20),
     "integers beyond 64 bits as labels": fit(y=[2**70, 1] * 10),
     "repeated column names of y": fit(y=pd.DataFrame(DENSE, columns=["a"] * len(NAMES))),
@@ -183,6 +189,9 @@ REFUSED = {
     "no rows in score": on("text", lambda c: c.score([], [])),
     "a directory that is no path": lambda _: InceptionXMLClassifier.load(3),
     "a directory without a model": lambda given: InceptionXMLClassifier.load(given["directory"]),
+    "a 0/1 matrix as a ranking": lambda _: precision_at_k(DENSE, DENSE, k=1),
+    "names of labels for an indicator": lambda _: precision_at_k(DENSE, LISTS, k=1),
+    "label lists for scores": lambda _: precision_at_k(LISTS, DENSE / 2, k=1),
     "a device that is no str in load": lambda given: InceptionXMLClassifier.load(
         given["directory"], device=None
     ),
@@ -303,6 +312,62 @@ def zero_weights(_):
     same(small().fit(TEXTS, LISTS, sample_weight=weight), expected)
 
 
+class Name(str):
+    """Says something else of itself than it is."""
+
+    def __str__(self):
+        return "another name"
+
+
+def another_form(given):
+    for form in ("NFD", "NFKD"):
+        text = unicodedata.normalize(form, "grüne Bootﬂaggen\u200b")
+        found, expected = (given["text"].predict_topk([t])[1] for t in (text, "grüne Bootflaggen"))
+        np.testing.assert_array_equal(found, expected)
+
+
+def subclasses(_):
+    wrapped = [[Name(name) for name in row] for row in LISTS]
+    same(small().fit(list(map(Name, TEXTS)), wrapped), small().fit(TEXTS, LISTS))
+
+
+def arrow_columns(_):
+    pa, pl = (pytest.importorskip(name) for name in ("pyarrow", "polars"))
+    for column in (pa.array(TEXTS), pa.chunked_array([TEXTS]), pl.Series(TEXTS)):
+        same(small().fit(column, LISTS), small().fit(TEXTS, LISTS))
+
+
+def series_as_rows(_):
+    rows = [pd.Series(row) for row in LISTS]
+    same(small().fit(TEXTS, rows), small().fit(TEXTS, LISTS))
+
+
+def joined_labels(_):
+    with pytest.warns(UserWarning, match="split it"):
+        fitted = small().fit(TEXTS, ["a,b", "b,c", "a,c", "c,b", "b"] * 4)
+    assert fitted.n_labels_ == 5
+
+
+def many_words(_):
+    words = [" ".join(f"word{(i * j) % 997}" for j in range(500)) for i in range(20)]
+    assert np.isfinite(small().fit(words, LISTS).predict_topk(words)[1]).all()
+
+
+def million_columns(_):
+    hashed = HashingVectorizer().transform(TEXTS)
+    fitted = small().fit(hashed, LISTS)
+    assert fitted.n_features_in_ == 1 << 20 and len(fitted.net_.module_.embedding.weight) == 8
+    other = HashingVectorizer().transform(["words never seen"])
+    assert np.isfinite(fitted.predict_topk(other)[1]).all()
+
+
+def host_settings(_):
+    expected = small().fit(TEXTS, LISTS)
+    with np.errstate(all="raise"), torch.autocast("cpu", torch.bfloat16):
+        same(small().fit(TEXTS, LISTS), expected)
+        assert torch.is_autocast_enabled("cpu") and np.geterr()["over"] == "raise"
+
+
 REPAIRED = {
     "a label repeated in a row": lambda _: same(
         small().fit(TEXTS, [[*row, row[0]] for row in LISTS]), small().fit(TEXTS, LISTS)
@@ -322,6 +387,14 @@ REPAIRED = {
     "a text of 10 MB": ten_megabytes,
     "a row without labels": row_without_labels,
     "weights of 0": zero_weights,
+    "a text in another Unicode form": another_form,
+    "strings of a subclass of str": subclasses,
+    "a column of Arrow or polars": arrow_columns,
+    "rows of y as Series or other collections": series_as_rows,
+    "classes that look like joined labels": joined_labels,
+    "a text of many words": many_words,
+    "a matrix of a million columns": million_columns,
+    "settings of NumPy and torch for the whole process": host_settings,
 }
 
 

@@ -780,3 +780,16 @@ def test_labels_absent_from_a_fold():
 def test_bad_parameters_are_named(name, value):
     with pytest.raises((ValueError, TypeError), match=name):
         small(**{name: value}).fit(TITLES, DENSE)
+
+
+def test_plain_lists_can_be_dumped(fitted):
+    import json
+
+    for form, clf in fitted.items():
+        names, scores = clf.predict_topk(TITLES[:3], k=2)
+        pairs = clf.predict_topk(TITLES[:3], k=2, as_lists=True)
+        assert json.loads(json.dumps(pairs)) == [[list(pair) for pair in row] for row in pairs], (
+            form
+        )
+        for row, expected, p in zip(pairs, names.tolist(), scores.tolist(), strict=True):
+            assert row == list(zip(expected, p, strict=True)), form

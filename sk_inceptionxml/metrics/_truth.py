@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sk_inceptionxml._utils.sparse import check_structure
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -81,8 +83,15 @@ def check_vector(values: Any, size: int, name: str, *, positive: bool = False) -
 
 def check_2d(matrix: Any, name: str) -> Any:
     """Return a sparse matrix as it came, anything else as an array; both 2-D and numeric."""
-    matrix = matrix if sp.issparse(matrix) else np.asarray(matrix)
+    try:
+        matrix = matrix if sp.issparse(matrix) else np.asarray(matrix)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be a matrix, or label lists of str or int on both sides ({error})."
+        ) from None
     _check_numeric(matrix.dtype, name)
+    if sp.issparse(matrix):
+        check_structure(name, matrix)
     if matrix.ndim != 2:
         raise ValueError(f"{name} must be 2-D, got shape {matrix.shape}.")
     return matrix

@@ -199,6 +199,12 @@ class Checkpoint:
         seed: int,
         is_drawn: bool,
     ) -> None:
+        try:
+            os.fspath(directory).encode()  # type: ignore[union-attr]
+        except (UnicodeEncodeError, AttributeError):
+            raise ValueError(
+                f"checkpoint_dir must be a path that UTF-8 can write, got {directory!r:.80}."
+            ) from None
         self.root = Path(os.path.realpath(directory))
         self.training, self.seed = training, seed
         self.snapshot: Snapshot | None = None

@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 import traceback
+import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -45,12 +46,18 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.exceptions import DivergenceError, ModelFormatError
 from sk_inceptionxml.heads import OneVsAll, SyncXML
+from sk_inceptionxml.metrics import ndcg_at_k, precision_at_k, recall_at_k
+
+try:
+    import pyarrow as pa
+except ImportError:
+    pa = None
 
 LIMIT = 20  # seconds of one case
 ALLOWED = (ValueError, TypeError, NotFittedError)
 # warnings about what the user asked of scikit-learn, not about what the package does with it
 ASKED_FOR = re.compile(
-    r"feature names|token_pattern|stop_words|stop words|upper case|'dtype' should"
+    r"feature names|token_pattern|stop_words|stop words|upper case|'dtype' should|split it"
 )
 TEXTS = ["red boat", "blue kite", "green lamp", "red kite"] * 5
 LISTS = [["red", "boat"], ["blue", "kite"], ["green", "lamp"], ["red", "kite"]] * 5
@@ -310,6 +317,31 @@ def odd_target(rng: Rng) -> Any:
     return in_container(rng, flat)
 
 
+class Name(str):
+    """A string that says something else of itself than it is."""
+
+    def __str__(self) -> str:
+        return "another name"
+
+    __repr__ = str.__repr__
+
+
+def other_kind(rng: Rng, rows: list[Any]) -> Any:
+    """The same texts or labels in another container, or of another class of strings."""
+    kind = int(rng.integers(7))
+    if kind == 0:
+        return [Name(x) if isinstance(x, str) else list(map(Name, x)) for x in rows]
+    if kind == 1:
+        return [np.str_(x) if isinstance(x, str) else tuple(map(np.str_, x)) for x in rows]
+    if kind == 2 and pa is not None:
+        return pa.array(rows)
+    if kind == 3:
+        return [x if isinstance(x, str) else pd.Series(x, dtype=object) for x in rows]
+    if kind == 4:
+        return [x if isinstance(x, str) else dict.fromkeys(x).keys() for x in rows]
+    return in_container(rng, rows) if kind == 5 else pd.Series(rows, dtype=object)
+
+
 # -- cases -----------------------------------------------------------------------------------------
 
 
@@ -333,6 +365,80 @@ def query_places(rng: Rng) -> Case:
         model = models()["lists"]
         return Case("k", lambda: model.shortlist_recall(TEXTS, LISTS, k=k), [k], ("k",))
     return Case("k", lambda: model.predict_topk(TEXTS[:3], k=k), [k], ("k",))
+
+
+def same_answers(*answers: Any) -> Any:
+    """The first of several answers, which must be equal to the bit."""
+    for names, scores in answers[1:]:
+        if names.tolist() != answers[0][0].tolist() or (scores != answers[0][1]).any():
+            raise RuntimeError("equal texts get different answers")
+    return answers[0]
+
+
+def query_forms(rng: Rng) -> Case:
+    """A text in every Unicode form."""
+    model = models()[pick(rng, ["lists", "sync", "hashed", "characters"])]
+    text = odd_text(rng)[:200]
+    forms = [[unicodedata.normalize(form, text)] for form in ("NFC", "NFD", "NFKC", "NFKD")]
+    call = lambda: same_answers(*(model.predict_topk(form, k=3) for form in forms))  # noqa: E731
+    return Case("Unicode forms", call, [forms], ("X",))
+
+
+def query_containers(rng: Rng) -> Case:
+    """Texts of another class in another container."""
+    model = models()[pick(rng, ["lists", "sync", "hashed"])]
+    X = other_kind(rng, TEXTS[:4])
+    call = lambda: same_answers(model.predict_topk(TEXTS[:4]), model.predict_topk(X))  # noqa: E731
+    return Case("containers", call, [X], ("X",))
+
+
+def score_containers(rng: Rng) -> Case:
+    """Labels of another class in other rows."""
+    model, y = models()["lists"], other_kind(rng, LISTS)
+
+    def call() -> Any:
+        if model.score(TEXTS, y) != model.score(TEXTS, LISTS):
+            raise RuntimeError("equal labels get different scores")
+
+    return Case("containers", call, [y], ("y",))
+
+
+def query_settings(rng: Rng) -> Case:
+    """A prediction under settings of the process."""
+    model, X = models()[pick(rng, ["lists", "sync"])], [odd_text(rng)]
+    setting = pick(
+        rng,
+        [
+            lambda: np.errstate(all="raise"),
+            lambda: torch.autocast("cpu", torch.bfloat16),
+            lambda: torch.device("meta"),
+            torch.inference_mode,
+        ],
+    )
+
+    def call() -> Any:
+        expected = model.predict_topk(X)
+        with setting():
+            return same_answers(expected, model.predict_topk(X))
+
+    return Case("settings", call, [X], ("X",))
+
+
+def metric_forms(rng: Rng) -> Case:
+    """Every form of output, given to a metric with every form of truth."""
+    model = models()[pick(rng, ["lists", "sync", "one class", "hashed"])]
+    n = int(rng.integers(1, 5))
+    forms = [
+        lambda: model.predict(TEXTS[:n]),
+        lambda: model.predict_proba(TEXTS[:n]),
+        lambda: model.decision_function(TEXTS[:n]),
+        lambda: model.predict_topk(TEXTS[:n], k=3)[0],
+        lambda: odd_target(rng),
+    ]
+    topk = pick(rng, forms)()
+    y = pick(rng, [LISTS[:n], DENSE[:n], sp.csr_array(DENSE[:n]), odd_target(rng)])
+    metric, k = pick(rng, [precision_at_k, ndcg_at_k, recall_at_k]), int(rng.integers(1, 4))
+    return Case("metrics", lambda: metric(y, topk, k=k), [y, topk], ("y_true", "topk"))
 
 
 def score_targets(rng: Rng) -> Case:
@@ -529,6 +635,11 @@ def edited_manifest(rng: Rng, content: bytes) -> bytes:
 
 
 MAKERS = [
+    *[query_forms] * 2,
+    query_containers,
+    score_containers,
+    query_settings,
+    *[metric_forms] * 2,
     *[query_texts] * 4,
     *[query_matrix] * 3,
     query_places,
