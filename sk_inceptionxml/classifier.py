@@ -123,7 +123,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     word_dropout : float, default=0.1
         Share of the words left out in training.
     max_epochs : int or "auto", default="auto"
-        Passes over the rows; "auto" is 5, and more where that is under 500 steps.
+        Passes over the rows. "auto" is 3, or 5 with ``n_neighbors=0``, and more where that is
+        under 500 steps.
     batch_size : int, default=128
         Rows of a training step.
     lr : float, default=3e-3

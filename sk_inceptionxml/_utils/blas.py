@@ -1,4 +1,4 @@
-"""One thread for linear algebra on many small matrices."""
+"""One thread for linear algebra on many small matrices, and for a few short texts."""
 
 from __future__ import annotations
 
@@ -54,6 +54,31 @@ def one_blas_thread() -> Iterator[None]:
 def _set(library: Any, n_threads: int) -> None:
     # from 3.8 on, threadpoolctl lets but one thread change the number, which may not be the last
     getattr(library, "_real_set_num_threads", library.set_num_threads)(n_threads)
+
+
+@contextmanager
+def one_openmp_thread() -> Iterator[None]:
+    """Context in which OpenMP uses one thread, where the block is called from this thread.
+
+    To wake a second thread takes longer than its share of the work on one short text. The number
+    is one of the calling thread, so that no other thread notices.
+    """
+    libraries = _openmp()
+    before = [library.num_threads for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, n_threads in zip(libraries, before, strict=True):
+            library.set_num_threads(n_threads)
+
+
+@cache
+def _openmp() -> list[Any]:
+    """The loaded OpenMP runtimes."""
+    libraries: list[Any] = ThreadpoolController().select(user_api="openmp").lib_controllers
+    return libraries
 
 
 @cache

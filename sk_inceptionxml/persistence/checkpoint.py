@@ -124,6 +124,7 @@ def describe_training(
         described["head__clusters"] = _digest(np.asarray(clusters))
     described["embeddings"] = _describe_vectors(parameters["embeddings"], words)
     described["device"] = device
+    described["uses_neighbors"] = parameters["n_neighbors"] > 0  # which decides max_epochs="auto"
     return {"data": content, "parameters": described}
 
 

@@ -8,13 +8,15 @@ import numpy as np
 import torch
 
 from sk_inceptionxml._utils.allocator import reused_buffers
+from sk_inceptionxml._utils.blas import one_openmp_thread
 from sk_inceptionxml._utils.threads import fork_safe, side_by_side, torch_threads
 from sk_inceptionxml.network.inputs import prediction_batches
 from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.text import Tokens
 
 BATCH = 512
-MANY, SHARE = 512, 256  # rows from which processors share the work, and rows of a batch then
+FEW = 8  # rows up to which one thread is the quicker way
+MANY, SHARE = 512, 128  # rows from which processors share the work, and rows of a batch then
 
 
 def network_topk(
@@ -67,7 +69,8 @@ def network_topk(
         log_odds[rows, : label.shape[1]] = score.float().cpu().numpy()
 
     torch_threads()  # the caller's, from now on
-    with fork_safe(), reused_buffers() if many else nullcontext():
+    care = one_openmp_thread() if len(tokens) <= FEW else nullcontext()
+    with fork_safe(), reused_buffers() if many else care:
         if many and device.type == "cpu":
             side_by_side(rank, prediction_batches(tokens, max_len, SHARE))
         else:

@@ -28,6 +28,7 @@ from .spelling import NearestWord, is_replaceable
 from .tokens import UNKNOWN, Tokens, fill_empty_rows, row_offsets
 from .words import check_text, is_text, normalize
 
+NARROW = 32  # columns of which no embedding has fewer
 WIDE, MANY_COLUMNS = 4, 1024  # columns are unused if these many times, and more, are
 
 
@@ -477,10 +478,9 @@ def _refuse_embeddings(X: Any, max_len: int) -> None:
     ValueError
         If most rows have more non-zeros than are read, and some are negative.
     """
-    if sp.issparse(X) or X.shape[1] <= max_len or not (X < 0).any():
+    if sp.issparse(X) or X.shape[1] < max(max_len, NARROW) or not (X < 0).any():
         return
-    n_read = np.count_nonzero(X, axis=1)
-    if np.median(n_read) > max_len:
+    if np.median(np.count_nonzero(X, axis=1)) > max(max_len, NARROW / 2):
         raise ValueError(
             f"X looks like dense embeddings: most rows have more than max_len={max_len} non-zero "
             "columns, and the encoder reads a row as words, the largest alone. Pass the texts "

@@ -12,6 +12,7 @@ from sk_inceptionxml.heads import Head
 
 MIN_STEPS = 500  # fewer optimiser steps than this leave a small data set untrained
 MIN_EPOCHS, MAX_EPOCHS = 5, 60
+MIN_BESIDE_MEMORY = 3  # the fused ranking gains nothing from further epochs
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class TrainingConfig:
     mixed_precision: bool
     early_stopping: bool
     n_iter_no_change: int
+    n_neighbors: int
     callbacks: list[Any] | None
     device: str
     verbose: int
@@ -42,8 +44,9 @@ class TrainingConfig:
         return cls(**{name: parameters[name] for name in names} | {"head": head})
 
     def n_epochs(self, n_rows: int) -> int:
-        """Epochs of training: 5, or as many as make 500 optimiser steps, 60 at most."""
+        """Epochs of training: 3 beside a lexical memory, 5 alone, or 500 steps, 60 at most."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
         steps = math.ceil(n_rows / self.batch_size)
-        return int(np.clip(math.ceil(MIN_STEPS / steps), MIN_EPOCHS, MAX_EPOCHS))
+        least = MIN_BESIDE_MEMORY if self.n_neighbors else MIN_EPOCHS
+        return int(np.clip(math.ceil(MIN_STEPS / steps), least, MAX_EPOCHS))

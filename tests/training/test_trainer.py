@@ -32,12 +32,14 @@ def test_head_is_sync_from_twenty_thousand_labels_on():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "epochs"), [(64_000, 5), (12_800, 5), (5_020, 13), (1_000, 60), (1, 60)]
+    ("n_rows", "epochs"), [(64_000, 3), (12_800, 5), (5_020, 13), (1_000, 60), (1, 60)]
 )
 def test_auto_epochs_make_five_hundred_steps_where_they_can(n_rows, epochs):
     params = InceptionXMLClassifier().get_params(deep=False)
     assert TrainingConfig.of(params, OneVsAll()).n_epochs(n_rows) == epochs
     assert TrainingConfig.of(params | {"max_epochs": 3}, OneVsAll()).n_epochs(n_rows) == 3
+    alone = TrainingConfig.of(params | {"n_neighbors": 0}, OneVsAll())
+    assert alone.n_epochs(n_rows) == max(5, epochs)
 
 
 def test_device_is_resolved_or_named():
