@@ -33,7 +33,7 @@ def one_blas_thread() -> Iterator[None]:
     with OpenMP one of every thread: where several threads are inside, the last one to leave gives
     the former back.
     """
-    libraries, limit = _libraries(), _limit
+    libraries, limit = _libraries("blas"), _limit
     with limit.lock:
         if not limit.n_inside:
             limit.before = [library.num_threads for library in libraries]
@@ -63,7 +63,7 @@ def one_openmp_thread() -> Iterator[None]:
     To wake a second thread takes longer than its share of the work on one short text. The number
     is one of the calling thread, so that no other thread notices.
     """
-    libraries = _openmp()
+    libraries = _libraries("openmp")
     before = [library.num_threads for library in libraries]
     for library in libraries:
         library.set_num_threads(1)
@@ -75,16 +75,9 @@ def one_openmp_thread() -> Iterator[None]:
 
 
 @cache
-def _openmp() -> list[Any]:
-    """The loaded OpenMP runtimes."""
-    libraries: list[Any] = ThreadpoolController().select(user_api="openmp").lib_controllers
-    return libraries
-
-
-@cache
-def _libraries() -> list[Any]:
-    """The loaded BLAS; looking for them takes longer than a prediction."""
-    libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+def _libraries(kind: str) -> list[Any]:
+    """The loaded libraries of a kind; looking for them takes longer than a prediction."""
+    libraries: list[Any] = ThreadpoolController().select(user_api=kind).lib_controllers
     return libraries
 
 
@@ -93,7 +86,7 @@ def _forget() -> None:
     global _limit
     limit, _limit = _limit, _Limit()
     if limit.n_inside:
-        for library, n_threads in zip(_libraries(), limit.before, strict=True):
+        for library, n_threads in zip(_libraries("blas"), limit.before, strict=True):
             _set(library, n_threads)
 
 

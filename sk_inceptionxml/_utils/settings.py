@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
@@ -14,6 +15,19 @@ from .threads import fork_safe
 _lock = Lock()
 _n_inside = 0  # blocks that need float32 as the default type, which is one for all threads
 _type_before = torch.float32
+
+
+def _forget() -> None:
+    """In a forked child nobody is inside: the other threads are gone."""
+    global _lock, _n_inside
+    _lock = Lock()
+    if _n_inside:
+        _n_inside = 0
+        torch.set_default_dtype(_type_before)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def split(
     n = len(data)
     order = random_state.permutation(n)
     may_judge = np.zeros(n, dtype=bool)
-    may_judge[answerable(data.Y, column_counts(data.Y) - 1)] = True
+    may_judge[answerable(data.Y, data.label_counts - 1)] = True
     n_out = n_held_out(n, fraction if given is None else 0.0)
     place = np.sort(order[may_judge[order]][:n_out])
     if len(place) < MIN_VALIDATION_ROWS:

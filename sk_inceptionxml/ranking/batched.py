@@ -10,6 +10,8 @@ import torch
 from sk_inceptionxml._utils.allocator import reused_buffers
 from sk_inceptionxml._utils.blas import one_openmp_thread
 from sk_inceptionxml._utils.threads import fork_safe, side_by_side, torch_threads
+from sk_inceptionxml.data import Dataset
+from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network.inputs import prediction_batches
 from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.text import Tokens
@@ -77,3 +79,10 @@ def network_topk(
             for batch in prediction_batches(tokens, max_len, BATCH):
                 rank(batch)
     return labels, log_odds
+
+
+def network_ndcg(network: InceptionXMLNetwork, data: Dataset, max_len: int) -> float:
+    """nDCG@5 of the network alone on rows of known labels."""
+    k = min(5, data.Y.shape[1])
+    labels, _ = network_topk(network, data.tokens, max_len, k)
+    return float(ndcg_at_k(data.Y, labels, k=k))

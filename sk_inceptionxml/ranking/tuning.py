@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from sk_inceptionxml.data.split import HeldOut, shared_columns
-from sk_inceptionxml.metrics import ndcg_at_k
 
-from .batched import network_topk
+from .batched import network_ndcg
 from .calibration import PLACES, fit_calibration
 from .fusion import Fusion, hits, recall
 from .ranker import Ranker
@@ -35,7 +34,7 @@ def tune(ranker: Ranker, held_out: HeldOut, method: str | None) -> Ranker:
     if len(held_out) == 0:
         return ranker
     data, own, head = held_out.data, held_out.place, ranker.network.head
-    head.tune(lambda: ndcg_of(ranker, held_out))
+    head.tune(lambda: network_ndcg(ranker.network, data, ranker.reading.max_len))
     known = None
     if own is not None and ranker.memory is not None:
         known = shared_columns(ranker.memory.neighbours.X_)
@@ -61,11 +60,3 @@ def tune(ranker: Ranker, held_out: HeldOut, method: str | None) -> Ranker:
         data.weight,
     )
     return replace(ranker, fusion=fusion, calibration=calibration, shortlist_recall=found)
-
-
-def ndcg_of(ranker: Ranker, held_out: HeldOut) -> float:
-    """nDCG@5 of the network alone."""
-    k = min(5, ranker.labels.n_labels)
-    data = held_out.data
-    labels, _ = network_topk(ranker.network, data.tokens, ranker.reading.max_len, k)
-    return float(ndcg_at_k(data.Y, labels, k=k))

@@ -12,6 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
+from sk_inceptionxml._utils.sparse import row_numbers
+
 MIN_WIDTH = 4
 MAX_VALUE = 1e15  # of given vectors: its square must fit float32
 VECTOR_NORM = 2.6  # of a 300-dimensional row; measured best with the encoder's initial scale
@@ -60,7 +62,7 @@ def ppmi_svd(
     row_sum = np.asarray(table.sum(axis=1), dtype=np.float64).ravel()
     context = np.asarray(table.sum(axis=0), dtype=np.float64).ravel() ** CONTEXT_SMOOTHING
     context /= max(context.sum(), 1e-12)
-    rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+    rows = row_numbers(table)
     pmi = np.log(table.data / (row_sum[rows] * context[table.indices]))
     table.data = np.maximum(pmi, 0.0).astype(np.float32)
     table.eliminate_zeros()
@@ -87,7 +89,7 @@ def _in_parts(presence: sp.csr_array, random_state: np.random.RandomState) -> sp
     lengths = np.diff(presence.indptr)
     if lengths.max(initial=0) <= MAX_PAIRED:
         return presence
-    row = np.repeat(np.arange(len(lengths)), lengths)
+    row = row_numbers(presence)
     long = lengths[row] > MAX_PAIRED
     key = np.where(long, random_state.random_sample(len(row)), 0.0)
     order = np.lexsort((key, row))  # row is sorted: it is the same in this order

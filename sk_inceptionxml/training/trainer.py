@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,9 +16,8 @@ from sklearn.utils import check_random_state
 from sk_inceptionxml._utils.allocator import reused_buffers
 from sk_inceptionxml.data import Dataset
 from sk_inceptionxml.heads import Head
-from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network.network import InceptionXMLNetwork
-from sk_inceptionxml.ranking.batched import network_topk
+from sk_inceptionxml.ranking.batched import network_ndcg
 
 from .batches import TokenDataset
 from .callbacks import (
@@ -93,7 +93,7 @@ def train(
     if config.verbose:
         before.append(Progress(n_epochs, n_done))
     if validation is not None:
-        watch.measure = _quality_on(validation, config.max_len)
+        watch.measure = partial(network_ndcg, data=validation, max_len=config.max_len)
         before.append(watch)
     if store is not None:
 
@@ -255,16 +255,6 @@ def _set_rates(net: XMCNet, config: TrainingConfig) -> None:
 
 def _named(callbacks: list[Any]) -> list[tuple[str, Any]]:
     return [(type(callback).__name__, callback) for callback in callbacks]
-
-
-def _quality_on(data: Dataset, max_len: int) -> Callable[[InceptionXMLNetwork], float]:
-    """Function of a network: its nDCG@5 on these rows."""
-    k = min(5, data.Y.shape[1])
-
-    def quality(network: InceptionXMLNetwork) -> float:
-        return float(ndcg_at_k(data.Y, network_topk(network, data.tokens, max_len, k)[0], k=k))
-
-    return quality
 
 
 def _other_best(net: XMCNet, watch: Validation) -> dict[str, torch.Tensor] | None:

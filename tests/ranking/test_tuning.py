@@ -14,10 +14,10 @@ from sk_inceptionxml.data.split import HeldOut
 from sk_inceptionxml.datasets import make_short_text
 from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network.synchronized import CLUSTER_WEIGHTS
-from sk_inceptionxml.ranking.batched import network_topk
+from sk_inceptionxml.ranking.batched import network_ndcg, network_topk
 from sk_inceptionxml.ranking.calibration import Calibration
 from sk_inceptionxml.ranking.fusion import Fusion, hits, recall
-from sk_inceptionxml.ranking.tuning import ndcg_of, tune
+from sk_inceptionxml.ranking.tuning import tune
 
 DATA = make_short_text(400, 40, random_state=0)
 TEXTS, TARGET = DATA.data[:300], DATA.target[:300]
@@ -159,7 +159,9 @@ def test_chosen_cluster_weight_is_the_best_of_the_grid(fitted, n_neighbors):
         head.cluster_weight = weight
         labels, _ = network_topk(ranker.network, held_out.data.tokens, 64, 5)
         quality[weight] = ndcg_at_k(held_out.data.Y, labels, k=5)
-        assert ndcg_of(ranker, held_out) == quality[weight]
+        assert (
+            network_ndcg(ranker.network, held_out.data, ranker.reading.max_len) == quality[weight]
+        )
     tune(ranker, held_out, None)
     assert quality[head.cluster_weight] == max(quality.values())
     assert len(set(quality.values())) > 1

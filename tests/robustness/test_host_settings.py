@@ -6,6 +6,7 @@ import contextlib
 import decimal
 import gc
 import locale
+import os
 import random
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from _models import small
 
 from sk_inceptionxml import InceptionXMLClassifier
+from sk_inceptionxml._utils.settings import own_settings
 
 TITLES = [f"{a} {b}" for a in ("red", "blue", "grün") for b in ("boat", "kite", "lamp")] * 8
 LISTS = [title.split() for title in TITLES]
@@ -123,3 +125,12 @@ def test_a_setting_changes_nothing_and_is_left(name, expected, tmp_path):
         )
     assert [a == b for a, b in zip(found, expected, strict=True)] == [True] * len(expected)
     assert before == (np.geterr(), torch.get_default_dtype(), torch.get_default_device())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_forked_within_a_call_has_the_settings_of_its_parent():
+    with default_type(torch.float64), own_settings():
+        child = os.fork()
+        if not child:  # the call does not go on in the child
+            os._exit(0 if torch.get_default_dtype() == torch.float64 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
