@@ -29,8 +29,10 @@ from sk_inceptionxml._utils.settings import own_settings
 from sk_inceptionxml._utils.threads import gradients
 from sk_inceptionxml.data import Dataset, Rows
 from sk_inceptionxml.data.split import (
+    MAX_GIVEN_ROWS,
     HeldOut,
     as_unseen,
+    check_enough_rows,
     check_pair,
     check_rows_to_watch,
     read_pair,
@@ -38,12 +40,21 @@ from sk_inceptionxml.data.split import (
 )
 from sk_inceptionxml.data.weights import check_weight, repeat_rows, weighted_rows
 from sk_inceptionxml.heads import HEADS, Head, resolve_head
-from sk_inceptionxml.labels import LabelSpace, first_labels, grow_label_space, same_labels
+from sk_inceptionxml.labels import (
+    LabelSpace,
+    check_label_texts,
+    first_labels,
+    further_labels,
+    grow_label_space,
+    label_texts_of,
+    same_labels,
+)
 from sk_inceptionxml.metrics import precision_at_k
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.persistence.checkpoint import Checkpoint, describe_training
 from sk_inceptionxml.ranking.calibration import Calibration
 from sk_inceptionxml.ranking.fusion import Fusion, recall
+from sk_inceptionxml.ranking.label_texts import LabelTexts
 from sk_inceptionxml.ranking.memory import LexicalMemory
 from sk_inceptionxml.ranking.neighbours import MAX_NEIGHBOURS
 from sk_inceptionxml.ranking.ranker import NETWORK_CANDIDATES, Ranker, Reading
@@ -130,8 +141,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     lr : float, default=3e-3
         Highest learning rate of encoder and word vectors (one-cycle schedule). That of the label
         vectors belongs to ``head``.
-    mixed_precision : bool, default=False
-        Train with products of matrices in bfloat16; weights and predictions stay float32.
+    mixed_precision : bool or "auto", default="auto"
+        Train with products of matrices in bfloat16; weights and predictions stay float32. "auto"
+        does so on a GPU that computes bfloat16 natively. On a CPU that does, True saves about a
+        third of the training time if nothing else runs, and is very slow beside other programs.
     validation_fraction : float, default=0.1
         Share of rows (4,000 at most) held out to fit the fusion of network and neighbours.
         0, or fewer than 50 rows, leaves a fixed fusion.
@@ -142,6 +155,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     n_iter_no_change : int, default=2
         Epochs without improvement before an early stop; those of the first 30 % of
         ``max_epochs``, in which the learning rate rises, do not count.
+    tail_weight : float, default=0.05
+        How much more a hit of a rare label counts in the fusion: one of a label with n training
+        rows counts ``(1 + n) ** -tail_weight``. 0.2 to 0.5 bring rare labels to the front, and
+        cost some precision at 1. ``retune`` changes it after ``fit``.
     calibrate : {"auto", "isotonic", "sigmoid"} or None, default="auto"
         Maps of the fused probabilities, fitted on the held-out rows; never change the ranking.
     warm_start : bool, default=False
@@ -255,10 +272,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         "max_epochs": [StrOptions({"auto"}), whole(1)],
         "batch_size": [whole(1)],
         "lr": [Interval(Real, 0, MOST_RATE, closed="right")],
-        "mixed_precision": ["boolean"],
+        "mixed_precision": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [whole(1)],
+        "tail_weight": [Interval(Real, -10, 10, closed="both")],
         "calibrate": [None, StrOptions({"auto", "isotonic", "sigmoid"})],
         "warm_start": ["boolean"],
         "checkpoint_dir": [None, str, os.PathLike],
@@ -289,10 +307,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         max_epochs: int | str = "auto",
         batch_size: int = 128,
         lr: float = 3e-3,
-        mixed_precision: bool = False,
+        mixed_precision: bool | str = "auto",
         validation_fraction: float = 0.1,
         early_stopping: bool = False,
         n_iter_no_change: int = 2,
+        tail_weight: float = 0.05,
         calibrate: str | None = "auto",
         warm_start: bool = False,
         checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -323,6 +342,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
+        self.tail_weight = tail_weight
         self.calibrate = calibrate
         self.warm_start = warm_start
         self.checkpoint_dir = checkpoint_dir
@@ -362,7 +382,12 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     @_fit_context(prefer_skip_nested_validation=True)
     @own_settings()
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        label_texts: Any = None,
     ) -> InceptionXMLClassifier:
         """Train on texts or a matrix, and their labels.
 
@@ -383,6 +408,12 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         validation_data : pair (X_val, y_val), default=None
             Rows of the same kind for early stopping and for the fusion, instead of rows held out
             of X; 10,000 of them at most are used. Labels that y lacks count as not found.
+        label_texts : mapping, sequence or "names", default=None
+            What the labels say, for raw texts in X: a mapping from label to text, or a sequence in
+            the order of ``classes_``. A text is a str or a list of str, such as a name and its
+            alternatives. "names" takes the labels themselves. Labels of the
+            mapping that y lacks are learned too: their text alone finds them. For an indicator y,
+            these are columns without an entry.
 
         Returns
         -------
@@ -391,7 +422,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X, y, sample_weight or validation_data is not as described,
+            If a parameter, X, y, sample_weight, validation_data or label_texts is not as described,
             ``early_stopping`` has no rows to watch, or ``checkpoint_dir`` holds the training of
             other data or parameters.
         ModelFormatError
@@ -410,13 +441,20 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         else:
             self._config_to_follow(former)
             read_labels = partial(same_labels, former.ranker.labels)
-        self._model = self._fit(X, y, sample_weight, read_labels, validation_data, former)
+        self._model = self._fit(
+            X, y, sample_weight, read_labels, validation_data, former, label_texts=label_texts
+        )
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     @own_settings()
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        label_texts: Any = None,
     ) -> InceptionXMLClassifier:
         """Train one pass over further rows, which may bring new labels.
 
@@ -441,6 +479,12 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative, beside the 1 of rows without; in a first call, as in
             ``fit``. Rows of weight 0 are left out, whole numbers of mean 4 at most repeat rows.
+        label_texts : mapping, sequence or "names", default=None
+            What the labels say, for raw texts in X: a mapping from label to text, or a sequence in
+            the order of ``classes_``. A text is a str or a list of str, such as a name and its
+            alternatives. "names" takes the labels themselves. In later
+            calls, the texts replace those that these labels had. A model that was fitted without
+            texts takes none.
 
         Returns
         -------
@@ -449,7 +493,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X, y, classes or sample_weight is not as described.
+            If a parameter, X, y, classes, sample_weight or label_texts is not as described.
         DivergenceError
             If loss, gradients or weights stop being finite.
 
@@ -478,14 +522,29 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         model = self._model
         if model is None:
             read_labels = partial(first_labels, classes=classes)
-            self._model = self._fit(X, y, sample_weight, read_labels, one_pass=True)
+            self._model = self._fit(
+                X, y, sample_weight, read_labels, one_pass=True, label_texts=label_texts
+            )
             return self
+        check_label_texts(label_texts)
         self._check_parameters()
         resolve_device(self.device)
         network = self._config_to_follow(model)
         ranker = model.ranker
         rows = self._read_further(ranker, X)
         space, Y = grow_label_space(ranker.labels, y, n_samples=len(rows), classes=classes)
+        if label_texts is not None:
+            if ranker.texts is None:
+                raise ValueError(
+                    "label_texts were not given when this model was first fitted, so it has not "
+                    "learned what they are worth; fit again with label_texts."
+                )
+            more = further_labels(label_texts, space)
+            if more:
+                names = [*space.classes_.tolist(), *more]
+                space, Y = grow_label_space(ranker.labels, y, n_samples=len(rows), classes=names)
+            texts = label_texts_of(label_texts, space, ranker.reader.clean)
+            ranker = replace(ranker, texts=ranker.texts.replaced(*texts))
         data = Dataset(rows, Y)
         if sample_weight is not None:
             kept, weight = repeat_rows(check_weight(sample_weight, Y))
@@ -496,9 +555,63 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         with gradients():
             self._model = _Model(
                 *learn_more(
-                    *model, data, space, network, config, self.validation_fraction, random_state
+                    ranker,
+                    model.log,
+                    data,
+                    space,
+                    network,
+                    config,
+                    self.validation_fraction,
+                    random_state,
                 )
             )
+        return self
+
+    @own_settings()
+    def retune(self, X: Any, y: Any, tail_weight: float | None = None) -> InceptionXMLClassifier:
+        """Fit the fusion and the calibration anew, on rows that the training has not seen.
+
+        The network and the lexical memory stay as they are, so that this takes seconds.
+
+        Parameters
+        ----------
+        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+            Rows of the kind that ``fit`` has seen, but none of its rows. At most 10,000 of them
+            are used; fewer than 1,000 give rough weights.
+        y : as in ``fit``
+            Labels that ``fit`` has not seen count as not found.
+        tail_weight : float, default=None
+            Becomes the parameter of that name; None leaves it.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError, TypeError
+            If X or y is not of the kind that ``fit`` has seen, there are fewer than 50 rows, or
+            ``tail_weight`` is out of range. The estimator is then as it was.
+        """
+        model = self._fitted_model()
+        if tail_weight is None:
+            tail_weight = self.tail_weight
+        constraints = self._parameter_constraints
+        check_values({"tail_weight": tail_weight}, constraints, type(self).__name__)
+        ranker = model.ranker
+        rows = self._read_further(ranker, X)
+        Y = ranker.labels.encode(y, n_samples=len(rows), unknown="ignore")
+        check_enough_rows(len(rows))
+        chosen = np.arange(len(rows))[:MAX_GIVEN_ROWS]
+        held_out = HeldOut(Dataset(rows, Y).take(chosen), None)
+        net = ranker.net.copy_to_train_on()  # what the head chooses is set in place
+        net.module_.eval()
+        fusion = copy.copy(ranker.fusion)
+        fusion.tail_weight = tail_weight
+        ranker = tune(replace(ranker, net=net, fusion=fusion), held_out, self.calibrate)
+        self._model, self.tail_weight = _Model(ranker, model.log), tail_weight
         return self
 
     def _fit(
@@ -510,13 +623,18 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         validation_data: Any = None,
         former: _Model | None = None,
         one_pass: bool = False,
+        label_texts: Any = None,
     ) -> _Model:
         """A new model; ``one_pass`` is that of ``partial_fit``, ``former`` that of a warm start."""
         self._check_parameters()
         check_pair(validation_data)
+        check_label_texts(label_texts)
         resolve_device(self.device)
         seed = draw_seed(self.random_state) if former is None else former.log.seed
+        if label_texts is not None:
+            read_labels = partial(_with_further_labels, read_labels, label_texts)
         reader, labels, data = self._read(X, y, sample_weight, read_labels, former)
+        texts = _read_label_texts(label_texts, labels, reader)
         read_rows = partial(self._read_kind, reader)
         given = read_pair(validation_data, read_rows, labels.encode)
         head = self._head(labels.n_labels, former)
@@ -542,10 +660,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             labels=labels,
             net=net,
             memory=memory,
-            fusion=Fusion(labels.n_labels, lexical=memory is not None),
+            fusion=Fusion(labels.n_labels, memory is not None, texts is not None, self.tail_weight),
             calibration=Calibration(),
             label_counts=data.label_counts,
             reading=Reading(self.max_len),
+            texts=texts,
         )
         log = TrainingLog.of(net.history, self.early_stopping, seed, len(data))
         return _Model(tune(ranker, held_out, self.calibrate), log)
@@ -953,7 +1072,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
 
     # -- persistence, tags ---------------------------------------------------------------------
 
-    def save(self, directory: str | os.PathLike[str]) -> None:
+    def save(self, directory: str | os.PathLike[str], precision: str = "exact") -> None:
         """Write the fitted estimator to a directory: safetensors and JSON, nothing executable.
 
         Callbacks, clusters, embeddings and a RandomState, which predictions do not need, are left
@@ -963,6 +1082,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         ----------
         directory : path
             Made if absent; files of an earlier save in it are replaced.
+        precision : {"exact", "int8", "int4"}, default="exact"
+            How the weights of the network are written. "exact" takes two bytes a weight, and the
+            loaded model predicts exactly as this one. "int8" takes one byte and "int4" half of
+            one, with a scale for every 32 weights; ``benchmarks/accuracy/model_size.py``
+            measures what they lose.
 
         Raises
         ------
@@ -973,13 +1097,13 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         TypeError
             If the vectorizer holds a callable, which cannot be written as data.
         ValueError
-            If the model exceeds a limit of the format, or a parameter set since is not in its
-            range.
+            If ``precision`` is not one of these, the model exceeds a limit of the format, or a
+            parameter set since is not in its range.
         """
         model = self._fitted_model()
         self._check_values()
         self._check_ready(model.ranker)
-        persistence.save(*model, self.get_params(deep=False), directory)
+        persistence.save(*model, self.get_params(deep=False), directory, precision)
 
     @classmethod
     def load(
@@ -1094,6 +1218,34 @@ def as_pairs(
         [(name, score) for name, score, is_label in zip(*row, strict=True) if is_label]
         for row in rows
     ]
+
+
+def _with_further_labels(
+    read_labels: Callable[..., tuple[LabelSpace, sp.csr_array]],
+    label_texts: Any,
+    y: Any,
+    n_samples: int | None = None,
+) -> tuple[LabelSpace, sp.csr_array]:
+    """Read y, with the labels that only ``label_texts`` names."""
+    space, Y = read_labels(y, n_samples=n_samples)
+    more = further_labels(label_texts, space)
+    if not more:
+        return space, Y
+    names = np.array([*space.classes_.tolist(), *more], dtype=space.classes_.dtype)
+    return LabelSpace.from_y(y, n_samples=n_samples, classes=names)
+
+
+def _read_label_texts(
+    label_texts: Any, labels: LabelSpace, reader: TokenVectorizer
+) -> LabelTexts | None:
+    if label_texts is None:
+        return None
+    if reader.kind_ != "text":
+        raise ValueError(
+            "label_texts are compared with the texts in X, but X is a matrix; give raw texts, or "
+            "leave label_texts out."
+        )
+    return LabelTexts(*label_texts_of(label_texts, labels, reader.clean))
 
 
 def _check_k(k: Any) -> int:

@@ -37,6 +37,10 @@ def fit(X=TEXTS, y=LISTS, sample_weight=None, **params):
     return lambda _: small(**params).fit(X, y, sample_weight=sample_weight)
 
 
+def fit_with_texts(label_texts, X=TEXTS):
+    return lambda _: small().fit(X, LISTS, label_texts=label_texts)
+
+
 def second(value, of=TEXTS):
     """The rows with another one in the second place."""
     return [of[0], value, *of[2:]]
@@ -91,6 +95,10 @@ REFUSED = {
     "lists of words as rows": fit(X=[text.split() for text in TEXTS]),
     "a DataFrame with two columns of text": fit(X=pd.DataFrame({"a": TEXTS, "b": TEXTS})),
     "rows of different lengths": fit(X=[[1.0, 2.0], [1.0]] * 10),
+    "label_texts that are a number": fit_with_texts(7),
+    "label_texts of another length": fit_with_texts(["a boat"]),
+    "a label text that is no str": fit_with_texts({"boat": 7}),
+    "label_texts with a matrix as X": fit_with_texts("names", X=MATRIX),
     "no row at fit": fit(X=[], y=[]),
     "a matrix without columns": fit(X=np.zeros((20, 0))),
     "texts without any word": fit(X=["", "!?"] * 10),

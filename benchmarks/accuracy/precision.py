@@ -25,7 +25,7 @@ from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.heads import HEADS
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "full precision": {},
+    "full precision": {"mixed_precision": False},
     "mixed_precision=True": {"mixed_precision": True},
     'label_dtype="float16"': {"head__label_dtype": "float16"},
 }

@@ -124,6 +124,21 @@ def check_rows_to_watch(held_out: HeldOut, n_rows: int, fraction: float) -> None
         )
 
 
+def check_enough_rows(n_rows: int) -> None:
+    """Refuse fewer rows than a fusion can be fitted on.
+
+    Raises
+    ------
+    ValueError
+        If there are.
+    """
+    if n_rows < MIN_VALIDATION_ROWS:
+        raise ValueError(
+            f"X has {n_rows} rows, but at least {MIN_VALIDATION_ROWS} are needed; give rows that "
+            "fit has not seen."
+        )
+
+
 def check_pair(validation_data: Any) -> None:
     """Refuse ``validation_data`` that is neither None nor a pair.
 

@@ -2,5 +2,14 @@
 
 from ._growth import first_labels, grow_label_space, same_labels
 from ._space import LabelSpace
+from ._texts import check_label_texts, further_labels, label_texts_of
 
-__all__ = ["LabelSpace", "first_labels", "grow_label_space", "same_labels"]
+__all__ = [
+    "LabelSpace",
+    "check_label_texts",
+    "first_labels",
+    "further_labels",
+    "grow_label_space",
+    "label_texts_of",
+    "same_labels",
+]

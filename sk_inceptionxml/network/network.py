@@ -80,6 +80,17 @@ class InceptionXMLNetwork(nn.Module):
         """Type of the label vectors; the biases stay float32. The parameter stays the same."""
         self.head.weight.data = self.head.weight.data.to(dtype)
 
+    @torch.no_grad()
+    def round_weights(self) -> None:
+        """Round weights to what half precision holds; they stay float32.
+
+        A saved model then takes half the space, and predicts as the fitted one does.
+        """
+        for parameter in self.parameters():
+            half = parameter.data.to(torch.float16)
+            if parameter.ndim > 1 and torch.isfinite(half).all():
+                parameter.data.copy_(half)
+
     def set_generator(self, generator: torch.Generator | None) -> None:
         """Draw every dropout mask and sample of negatives from ``generator``."""
         for module in self.modules():

@@ -18,9 +18,10 @@ import torch
 from sk_inceptionxml.exceptions import ModelFormatError
 
 from .checks import fail, fields, list_of, one_of, whole
-from .versions import HALF, MAX_HEADER, MAX_TENSORS, Arrays
+from .versions import MAX_HEADER, MAX_TENSORS, Arrays
 
 DTYPES = {
+    "I8": np.int8,
     "U8": np.uint8,
     "U16": np.uint16,
     "U32": np.uint32,
@@ -179,8 +180,13 @@ class ArrayFile:
     def __init__(self, arrays: Arrays, file: str) -> None:
         self.arrays, self.file = arrays, file
 
-    def take(self, name: str, kind: str, shape: tuple[int | None, ...]) -> np.ndarray:
-        """Array of dtype kind "u" (also i, if not negative) or "f" (finite), and a shape."""
+    def take(
+        self, name: str, kind: str, shape: tuple[int | None, ...], half: bool = False
+    ) -> np.ndarray:
+        """Array of a shape and kind: "u" (also i, if not negative), "f" (finite) or "b" (bytes).
+
+        ``half`` allows half precision.
+        """
         array = self.arrays.pop(name, None)
         if array is None:
             fail(f"{self.file} has no {name}.")
@@ -189,8 +195,10 @@ class ArrayFile:
         )
         if not fits:
             fail(f"{self.file}: {name} has shape {array.shape} instead of {shape}.")
-        is_half = array.dtype == np.float16 and name not in HALF
-        if is_half or array.dtype.kind not in ("ui" if kind == "u" else kind):
+        is_half = array.dtype == np.float16 and not half
+        kinds = "f" if kind == "f" else "ui"
+        fits = (array.itemsize == 1) if kind == "b" else array.dtype != np.int8
+        if is_half or not fits or array.dtype.kind not in kinds:
             fail(f"{self.file}: {name} has dtype {array.dtype}.")
         if array.size:
             low, high = array.min(), array.max()  # NaN comes through both

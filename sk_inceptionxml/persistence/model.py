@@ -55,11 +55,13 @@ from .files import (
     sync_to_disk,
 )
 from .parts import fusion as fusion_part
+from .parts import label_texts as label_texts_part
 from .parts import labels as labels_part
 from .parts import log as log_part
 from .parts import memory as memory_part
 from .parts import network as network_part
 from .parts import text as text_part
+from .precision import check_precision, pack
 from .versions import (
     FILES,
     FORMAT,
@@ -83,6 +85,7 @@ def save(
     log: TrainingLog,
     parameters: Mapping[str, Any],
     directory: str | os.PathLike[str],
+    precision: str = "exact",
 ) -> None:
     """Write a fitted model to a directory.
 
@@ -97,6 +100,8 @@ def save(
         Those of the estimator, each in its range.
     directory : path
         Made if absent. Replaced if it holds a model and nothing else.
+    precision : {"exact", "int8", "int4"}, default="exact"
+        How the weights are written.
 
     Raises
     ------
@@ -105,11 +110,12 @@ def save(
     TypeError
         If the vectorizer holds a callable, which cannot be written as data.
     ValueError
-        If the model exceeds a limit of the format.
+        If there is no such precision, or the model exceeds a limit of the format.
     """
+    check_precision(precision)
     target = Path(os.path.realpath(path_of(directory)))
     _check_replaceable(target)
-    weights = network_part.describe_weights(ranker.network)
+    weights = pack(network_part.describe_weights(ranker.network), precision)
     arrays: dict[str, Arrays] = {WEIGHTS: weights, MEMORY: {}}
     with _refusals():
         manifest = _describe(ranker, log, parameters, arrays[MEMORY])
@@ -203,12 +209,12 @@ def load(
         fusion = fusion_part.read(manifest["fusion"], n_labels)
         if fusion.lexical != (remembered is not None):
             fail("fusion.lexical does not fit the lexical memory.")
+        texts = label_texts_part.read(fusion.text, memory, n_labels)
         log = log_part.read(manifest["training"])
-        log_counts = None
-        if "log_counts" in memory.arrays:
-            log_counts = memory.take("log_counts", "f", (n_labels,))
-        for arrays in (weights, memory):
-            arrays.require_all_taken()
+        known = "log_counts" in memory.arrays
+        log_counts = memory.take("log_counts", "f", (n_labels,)) if known else None
+        weights.require_all_taken()
+        memory.require_all_taken()
     config = TrainingConfig.of(parameters, network.config.head)
     net = make_net(network.to(place), config, len(log.history))
     net.initialize()
@@ -224,6 +230,7 @@ def load(
         calibration=Calibration.from_dict(manifest["calibration"]),
         label_counts=counts,
         reading=Reading(parameters["max_len"]),
+        texts=texts,
         shortlist_recall=manifest["shortlist_recall"],
         stored_log_counts=log_counts,
     )
@@ -296,6 +303,7 @@ def _describe(
     if ranker.stored_log_counts is not None:
         memory["log_counts"] = ranker.stored_log_counts
     recall = ranker.shortlist_recall
+    label_texts_part.put(ranker.texts, memory)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -114,7 +114,7 @@ class LexicalFeatures:
         words = list(chain.from_iterable(rows))
         number = {word: i for i, word in enumerate(dict.fromkeys(words))}
         split = [
-            [column for gram in _ngrams(word) if (column := known(gram)) is not None]
+            [column for gram in word_ngrams(word) if (column := known(gram)) is not None]
             for word in number
         ]
         lengths = np.fromiter(map(len, split), np.int64, len(split))
@@ -134,7 +134,8 @@ class LexicalFeatures:
         return sp.csr_array((counts, column.astype(np.int32), starts), shape=shape)
 
 
-def _ngrams(word: str) -> list[str]:
+def word_ngrams(word: str) -> list[str]:
+    """Character n-grams of a word."""
     padded = f" {word} "  # a word too short for an n-gram counts as one
     return [padded[i : i + NGRAM] for i in range(max(1, len(padded) - NGRAM + 1))]
 

@@ -13,10 +13,17 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
+from .label_texts import TextEvidence
+
 LOGIT_LIMIT = 15.0
 TAIL_WEIGHT = 0.05  # a hit of a label with n training rows counts (1 + n) ** -0.05
 LOG_COUNT = 3  # among the features
+WHOLE = 0.999  # coverage from which every word of a label's text stands in the query
 FIXED = [0.1, 6.0], -2.0  # weights of the network's log-odds and of the lexical score, intercept
+TEXT_CANDIDATES = 50
+FEW_ROWS = 5  # training rows of labels that show what a text alone is worth
+# of a label without training rows, by what its text says, where no fit is possible
+UNSEEN = [2.0, 2.0, 2.0, 1.0, 0.0, 0.0], -8.0
 FIXED_ROWS, REMEMBERED_ROWS = 50, 500  # what the fixed weights and all rows before count for
 
 
@@ -28,6 +35,7 @@ class Candidates(NamedTuple):
     lexical: np.ndarray  # (n, m) float32, score of the lexical neighbours
     observed: np.ndarray  # (n, m) bool, the network ranked the label among its best
     log_counts: np.ndarray  # (n, m) float32, log(1 + training rows of the label)
+    text: np.ndarray | None = None  # (3, n, m) float32, what the label's text says
 
 
 def top_entries(scores: sp.csr_array, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,8 +65,9 @@ def join_candidates(
     n_lexical: int,
     log_counts: np.ndarray,
     n_first: int | None = None,
+    evidence: TextEvidence | None = None,
 ) -> Candidates:
-    """Join the network's ranking with the best labels of the lexical neighbours.
+    """Join the network's ranking with the best labels of the lexical neighbours and of the texts.
 
     Parameters
     ----------
@@ -73,14 +82,19 @@ def join_candidates(
     n_first : int, optional
         Labels from this number on came later, and do not count for those before them.
 
+    evidence : TextEvidence, optional
+        Of the texts of labels.
+
     Returns
     -------
-    candidates : Candidates of shape (n, c + n_lexical)
-        A label that only the neighbours know gets the network's lowest score of the row, which
-        bounds it from above.
+    candidates : Candidates of shape (n, c + n_lexical), wider with ``evidence``
+        A label that the network does not know gets its lowest score of the row, which bounds it
+        from above.
     """
     n, c = labels.shape
     observed = labels >= 0
+    if lexical is None and evidence is not None:
+        lexical, n_lexical = sp.csr_array((n, len(log_counts)), dtype=np.float32), 0
     if lexical is None:
         zero = np.zeros(labels.shape, dtype=np.float32)
         return Candidates(labels, logits, zero, observed, log_counts[np.maximum(labels, 0)])
@@ -93,6 +107,13 @@ def join_candidates(
     extra, value = top_entries(lexical, n_lexical)
     own = np.sort(np.where(observed, rows * n_labels + labels, -1).ravel())
     extra[contains(own, rows * n_labels + extra)] = -1
+    if evidence is not None:
+        told = evidence.best(TEXT_CANDIDATES)
+        taken = np.hstack([labels, extra])
+        among = np.sort(np.where(taken >= 0, rows * n_labels + taken, -1), axis=None)
+        told[contains(among, rows * n_labels + told)] = -1
+        by_rows = _values_at(stored + lexical.indices, lexical.data, rows * n_labels + told)
+        extra, value = np.hstack([extra, told]), np.hstack([value, np.where(told < 0, 0, by_rows)])
     floor = np.where(observed, logits, np.inf).min(axis=1, initial=0.0)[:, None]
     if n_first is not None and n_first < n_labels:
         first = np.where(observed & (labels < n_first), logits, np.inf).min(axis=1, initial=0.0)
@@ -104,6 +125,7 @@ def join_candidates(
         np.hstack([np.where(observed, known, 0.0), value]).astype(np.float32),
         np.hstack([observed, np.zeros(extra.shape, dtype=bool)]),
         log_counts[np.maximum(labels, 0)],
+        None if evidence is None else evidence.at(labels),
     )
 
 
@@ -150,11 +172,17 @@ class Fusion:
         Labels there are.
     lexical : bool
         Whether lexical evidence takes part.
+    text : bool, default=False
+        Whether the texts of labels do.
+    tail_weight : float, default=0.05
+        A hit of a label with n training rows counts ``(1 + n) ** -tail_weight`` in the fit.
 
     Attributes
     ----------
-    coef_ : ndarray of shape (N_FEATURES,)
+    coef_ : ndarray of shape (N_FEATURES,), or N_TEXT_FEATURES more
     intercept_ : float
+    unseen_ : ndarray of shape (N_UNSEEN + 1,)
+        Weights and intercept for labels without training rows, of which only the text tells.
     n_rows : int
         Rows that it was fitted on; 0 where the weights are fixed.
     n_first : int
@@ -162,16 +190,21 @@ class Fusion:
     """
 
     N_FEATURES = 13
+    N_TEXT_FEATURES = 11
+    N_UNSEEN = 6
 
-    def __init__(self, n_labels: int, lexical: bool) -> None:
+    def __init__(
+        self, n_labels: int, lexical: bool, text: bool = False, tail_weight: float = TAIL_WEIGHT
+    ) -> None:
         self.n_rows, self.n_first = 0, n_labels
-        self.lexical = lexical
-        self.coef_ = np.zeros(self.N_FEATURES)
+        self.lexical, self.text, self.tail_weight = lexical, text, tail_weight
+        self.coef_ = np.zeros(self.N_FEATURES + self.N_TEXT_FEATURES * text)
+        self.unseen_ = np.array([*UNSEEN[0], UNSEEN[1]])
         # until fitted; benchmarks/accuracy/fixed_fusion.py compares such weights
         self.coef_[:2], self.intercept_ = FIXED if lexical else ([1.0, 0.0], 0.0)
 
     def features(self, c: Candidates) -> list[np.ndarray]:
-        """Features of every candidate, N_FEATURES arrays of shape (n, m), float32."""
+        """Features of every candidate, as many as weights, arrays of shape (n, m), float32."""
         valid = c.labels >= 0
         z = np.clip(c.network, -LOGIT_LIMIT, LOGIT_LIMIT).astype(np.float32)
         s = np.clip(c.lexical, -0.5, 1.5).astype(np.float32)
@@ -180,9 +213,17 @@ class Fusion:
         best_z = np.where(valid, z, -LOGIT_LIMIT).max(axis=1, keepdims=True, initial=-LOGIT_LIMIT)
         best_s = np.where(valid, s, 0).max(axis=1, keepdims=True, initial=0)
         one = np.float32(1)
-        return [
+        known = [
             z, s, root, count, z * root, count * root, ~c.observed * one,
             z * count, count * count, count * count * root, (s > 0) * one, best_z - z, best_s - s,
+        ]  # fmt: skip
+        if not self.text:
+            return known
+        ngrams, words, query = _text_of(c)
+        whole = (words > WHOLE) * one
+        return [
+            *known, ngrams, words, whole, query, ngrams * ngrams, ngrams * count, whole * count,
+            ngrams * z, ngrams * root, words * root, ngrams * query,
         ]  # fmt: skip
 
     def fit(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
@@ -202,7 +243,7 @@ class Fusion:
         F = np.stack([feature[valid] for feature in features], axis=-1, dtype=np.float64)
         weight = np.ones(len(hit))
         # rare labels count for a little more: what tail recall gains, the first places do not lose
-        rare = np.exp(-TAIL_WEIGHT * features[LOG_COUNT][valid][hit])
+        rare = np.exp(-self.tail_weight * features[LOG_COUNT][valid][hit])
         weight[hit] = rare / rare.mean()
         if sample_weight is not None:
             relative = sample_weight / sample_weight.mean()  # the regularisation is no multiple
@@ -213,14 +254,27 @@ class Fusion:
         self.coef_ = model.coef_[0] / scale
         self.intercept_ = float(model.intercept_[0] - mean @ self.coef_)
         self.n_rows = len(c.labels)
+        if self.text:
+            self._fit_unseen(c, hits)
         return self
+
+    def _fit_unseen(self, c: Candidates, hits: np.ndarray) -> None:
+        """Learn what the text of a label alone is worth, from labels of few training rows."""
+        told = (c.labels >= 0) & (c.log_counts <= np.log1p(FEW_ROWS)) & (_text_of(c)[0] > 0)
+        hit = hits[told]
+        if hit.sum() < 20 or (~hit).sum() < 20:
+            return
+        F = np.stack([feature[told] for feature in _unseen_features(c)], axis=-1, dtype=float)
+        model = LogisticRegression(C=1.0, max_iter=500).fit(F, hit)
+        self.unseen_ = np.append(model.coef_[0], model.intercept_)
 
     def updated(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
         """A fusion on the way to a fit on further rows, as far as they are more than those before.
 
         Network and memory change as they learn, so that at most 500 earlier rows count.
         """
-        new = Fusion(self.n_first, self.lexical).fit(c, hits, sample_weight)
+        new = Fusion(self.n_first, self.lexical, self.text, self.tail_weight)
+        new.fit(c, hits, sample_weight)
         if not new.n_rows:
             return self
         share = new.n_rows / (new.n_rows + np.clip(self.n_rows, FIXED_ROWS, REMEMBERED_ROWS))
@@ -235,6 +289,11 @@ class Fusion:
         features = self.features(c)
         for weight, feature in zip(self.coef_.astype(np.float32), features, strict=True):
             out += weight * feature
+        if self.text:
+            unseen = np.full(out.shape, self.unseen_[-1], dtype=np.float32)
+            for weight, feature in zip(self.unseen_, _unseen_features(c), strict=False):
+                unseen += np.float32(weight) * feature
+            out = np.where(c.log_counts == 0, unseen, out)
         return np.where(c.labels >= 0, out, np.float32(-np.inf))
 
     def to_dict(self) -> dict[str, Any]:
@@ -243,9 +302,23 @@ class Fusion:
             "coef": self.coef_.tolist(),
             "intercept": self.intercept_,
             "lexical": self.lexical,
+            "text": self.text,
+            "tail_weight": float(self.tail_weight),
+            "unseen": self.unseen_.tolist(),
             "n_rows": self.n_rows,
             "n_first": self.n_first,
         }
+
+
+def _text_of(c: Candidates) -> np.ndarray:
+    """Coverages (3, n, m); 0 where the texts were not asked."""
+    return np.zeros((3, *c.labels.shape), dtype=np.float32) if c.text is None else c.text
+
+
+def _unseen_features(c: Candidates) -> list[np.ndarray]:
+    ngrams, words, query = _text_of(c)
+    whole = (words > WHOLE) * np.float32(1)
+    return [ngrams, words, whole, query, ngrams * ngrams, ngrams * query]
 
 
 def add_further(

@@ -46,9 +46,7 @@ class LexicalMemory:
 
         ``Y`` may have further labels, in columns after the known ones.
         """
-        neighbours = KernelNeighbours(**self.neighbours.parameters())
-        neighbours.X_, neighbours.Y_ = self.neighbours.X_, self.neighbours.Y_
-        return LexicalMemory(self.features, neighbours.add(X, Y), self.n_tokens)
+        return LexicalMemory(self.features, self.neighbours.with_rows(X, Y), self.n_tokens)
 
     def score(
         self, X: sp.csr_array, n_threads: int = 1, exclude: np.ndarray | None = None

@@ -8,6 +8,7 @@ neighbours share their vote instead of repeating it, which plain nearest-neighbo
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -17,10 +18,13 @@ from scipy.linalg.lapack import dposv
 
 from sk_inceptionxml._utils.blas import one_blas_thread
 
+from .segments import Segment, appended, index_type, postings_of, rows_of, stack_labels, stored
+
 MAX_NEIGHBOURS = 10_000  # their kernel matrix has the square of it
 QUERIES_AT_ONCE = 16
 GRAM_BUDGET = 1 << 22  # numbers of a dense block of neighbours, 16 MB
 BLOCKS_A_PLACE = 8
+DENSE_ROWS = 100_000  # rows of a memory up to which a query adds up all of them
 
 
 class KernelNeighbours:
@@ -40,10 +44,8 @@ class KernelNeighbours:
 
     Attributes
     ----------
-    X_ : csr_array of shape (n_rows, n_words), float32
-        Training rows, of unit length.
-    Y_ : csr_array of shape (n_rows, n_labels)
-        Their labels.
+    segments_ : tuple of Segment
+        Training rows, of unit length, and their labels.
 
     Notes
     -----
@@ -65,25 +67,37 @@ class KernelNeighbours:
 
     def fit(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
         """Remember rows of unit length (n_rows, n_words) and their labels (n_rows, n_labels)."""
-        self.X_, self.Y_ = _stored(X, np.float32), _stored(Y)
-        self._words = sp.csr_array(self.X_.T)  # postings of each word
-        row = np.repeat(np.arange(self.X_.shape[0]), np.diff(self.X_.indptr))
-        squares = self.X_.data.astype(np.float64) ** 2
-        self._squared_norms = np.bincount(row, squares, minlength=self.X_.shape[0])
-        self._positive = bool((self.X_.data > 0).all())
+        self._set(appended((), X, Y))
         return self
 
-    def add(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
-        """Remember more rows; ``Y`` may have further labels, in columns after the known ones."""
-        Y = sp.csr_array(Y)
-        before = self.Y_
-        wide = sp.csr_array(
-            (before.data, before.indices, before.indptr), shape=(before.shape[0], Y.shape[1])
-        )
-        return self.fit(
-            sp.vstack([self.X_, sp.csr_array(X)], format="csr"),
-            sp.vstack([wide, Y], format="csr"),
-        )
+    def with_rows(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
+        """A memory of further rows, which shares the earlier ones; this one stays as it is.
+
+        ``Y`` may have further labels, in columns after the known ones.
+        """
+        new = KernelNeighbours(**self.parameters())
+        new._set(appended(self.segments_, X, Y))
+        return new
+
+    def _set(self, segments: tuple[Segment, ...]) -> None:
+        self.segments_ = segments
+        self.n_rows, self.n_words = segments[-1].stop, segments[0].X.shape[1]
+        self.n_labels = max(segment.Y.shape[1] for segment in segments)
+        self._squared_norms = np.concatenate([segment.squared_norms for segment in segments])
+        self._positive = all(segment.positive for segment in segments)
+
+    @property
+    def X_(self) -> sp.csr_array:
+        """Training rows (n_rows, n_words), float32."""
+        if len(self.segments_) == 1:
+            return self.segments_[0].X
+        return sp.vstack([segment.X for segment in self.segments_], format="csr")
+
+    @property
+    def Y_(self) -> sp.csr_array:
+        """Their labels (n_rows, n_labels)."""
+        parts = [segment.Y for segment in self.segments_]
+        return parts[0] if len(parts) == 1 else stack_labels(parts)
 
     def score(
         self, queries: sp.csr_array, n_threads: int = 1, exclude: np.ndarray | None = None
@@ -106,7 +120,7 @@ class KernelNeighbours:
             Near 1 where the neighbours agree on a label, near 0 (also below) where not. A query
             that shares no word with the memory has an empty row.
         """
-        queries = _stored(queries, np.float32)
+        queries = stored(queries, np.float32)
         n = queries.shape[0]
         tasks = [slice(i, min(i + QUERIES_AT_ONCE, n)) for i in range(0, n, QUERIES_AT_ONCE)]
 
@@ -120,10 +134,15 @@ class KernelNeighbours:
         else:
             found = list(map(weigh, tasks))
         lengths = np.concatenate([[0], *(part.lengths for part in found)])
-        rows = np.concatenate([np.empty(0, np.int32), *(part.rows for part in found)])
+        rows = np.concatenate([np.empty(0, np.int64), *(part.rows for part in found)])
         weights = np.concatenate([np.empty(0, np.float32), *(part.weights for part in found)])
-        votes = sp.csr_array((weights, rows, np.cumsum(lengths)), shape=(n, self.X_.shape[0]))
-        scores: sp.csr_array = votes @ self.Y_
+        labels, ones, sizes = rows_of(self.segments_, rows, "Y")
+        ends = np.concatenate([[0], np.cumsum(sizes)])
+        kind = index_type(max(len(labels), self.n_labels))
+        entries = ones * np.repeat(weights, sizes)
+        starts = ends[np.cumsum(lengths)].astype(kind)
+        scores = sp.csr_array((entries, labels.astype(kind), starts), shape=(n, self.n_labels))
+        scores.sum_duplicates()
         return scores.astype(np.float32, copy=False)
 
     def _weights(self, queries: sp.csr_array, task: slice, exclude: np.ndarray | None) -> Weights:
@@ -131,20 +150,19 @@ class KernelNeighbours:
         entries = slice(starts[0], starts[-1])
         words, values, starts = queries.indices[entries], queries.data[entries], starts - starts[0]
         rows, lengths = self._nearest(words, values, starts, exclude)
-        block = self.X_[rows]
+        held, numbers, sizes = rows_of(self.segments_, rows, "X")
+        ends = np.concatenate([[0], np.cumsum(sizes)])
         weights = np.empty(len(rows), dtype=np.float32)
-        place = np.empty(self.X_.shape[1], dtype=np.intp)  # scratch memory of cosines
+        place = _scratch("places", self.n_words, np.intp)
         first = 0
         for i, k in enumerate(lengths.tolist()):
             part = slice(first, first + k)
             first += k
             if k:
-                bounds = block.indptr[part.start : part.stop + 1]
-                old, new = slice(bounds[0], bounds[-1]), slice(starts[i], starts[i + 1])
-                columns = np.concatenate([block.indices[old], words[new]], dtype=np.intp)
-                data = np.concatenate([block.data[old], values[new]])
-                sizes = np.append(np.diff(bounds), starts[i + 1] - starts[i])
-                gram = cosines(columns, data, sizes, place)
+                old, new = slice(ends[part.start], ends[part.stop]), slice(starts[i], starts[i + 1])
+                columns = np.concatenate([held[old], words[new]], dtype=np.intp)
+                data = np.concatenate([numbers[old], values[new]])
+                gram = cosines(columns, data, np.append(sizes[part], len(words[new])), place)
                 diagonal = self._squared_norms[rows[part]] + self.ridge
                 weights[part] = _solve(gram, diagonal)
         return Weights(rows, lengths, weights)
@@ -160,34 +178,79 @@ class KernelNeighbours:
 
         They come query by query, ascending, with their number for each query.
         """
-        n, n_rows = len(starts) - 1, self.X_.shape[0]
         words, values, starts = self._prune(words, values, starts)
-        postings = self._words[words]
-        ends = postings.indptr[starts]
-        # one product for all: each query has rows of its own
-        places = postings.indices.astype(_index_type(n * n_rows), copy=False)
-        for i in range(n):
-            places[ends[i] : ends[i + 1]] += i * n_rows
-        columns = (postings.data, places, postings.indptr)
-        cosine = sp.csc_array(columns, shape=(n * n_rows, len(words))) @ values
-        touched = None
-        if not (self._positive and (values > 0).all()):  # what is shared may cancel out
-            touched = np.zeros(cosine.shape, dtype=bool)
-            touched[places] = True
-            touched = touched.reshape(n, n_rows)
-        cosine = cosine.reshape(n, n_rows)
+        rows, data, sizes = postings_of(self.segments_, words)
+        bounds = np.concatenate([[0], np.cumsum(sizes)])
+        ends, n = bounds[starts], len(starts) - 1
+        # what is shared may cancel out where values are negative
+        if self.n_rows <= DENSE_ROWS and self._positive and bool((values > 0).all()):
+            places = rows + np.repeat(np.arange(n) * self.n_rows, np.diff(ends))
+            likely = self._likely(places, data, bounds, values, n, exclude)
+        else:
+            data = data * np.repeat(values, sizes)
+            parts = [slice(ends[i], ends[i + 1]) for i in range(n)]
+            likely = [self._touched(rows[part], data[part]) for part in parts]
+        excluded = [-1] * n if exclude is None else exclude.tolist()
+        found = [
+            largest(some, cosine, self.n_neighbors, out)
+            for (some, cosine), out in zip(likely, excluded, strict=True)
+        ]
+        return np.concatenate([np.empty(0, np.int64), *found]), np.array(list(map(len, found)))
+
+    def _likely(
+        self,
+        places: np.ndarray,
+        data: np.ndarray,
+        bounds: np.ndarray,
+        values: np.ndarray,
+        n: int,
+        exclude: np.ndarray | None,
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows that may be among the nearest of each query, and their cosines.
+
+        One product for all queries: each has rows of its own.
+        """
+        m = self.n_rows
+        kind = index_type(max(n * m, len(data)))
+        columns: Any = (data, places.astype(kind, copy=False), bounds.astype(kind, copy=False))
+        cosine = (sp.csc_array(columns, shape=(n * m, len(values))) @ values).reshape(n, m)
         if exclude is not None:
             cosine[np.arange(n), exclude] = 0
-            if touched is not None:
-                touched[np.arange(n), exclude] = False
-        row, column = largest(cosine, self.n_neighbors, touched)
-        return column.astype(np.int32), np.bincount(row, minlength=n)
+        bound = np.full(n, np.nextafter(np.float32(0), np.float32(1)))
+        n_blocks = BLOCKS_A_PLACE * self.n_neighbors
+        depth = m // n_blocks
+        if depth > 1:
+            # k blocks hold a value of the bound or more, so the k-th largest value is no smaller
+            best = cosine[:, : depth * n_blocks].reshape(n, depth, n_blocks).max(axis=1)
+            place = n_blocks - self.n_neighbors
+            bound = np.maximum(bound, np.partition(best, place, axis=1)[:, place])
+        likely = [np.flatnonzero(row >= least) for row, least in zip(cosine, bound, strict=True)]
+        return [(some, row[some]) for some, row in zip(likely, cosine, strict=True)]
+
+    def _touched(self, rows: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct rows of some entries, and the sums of their values.
+
+        Nothing is as long as the memory, but for scratch memory that stays.
+        """
+        sums = _scratch("sums", self.n_rows, np.float32)
+        last = _scratch("last", self.n_rows, np.int64)
+        sums[rows] = 0
+        np.add.at(sums, rows, data)
+        entries = np.arange(len(rows))
+        last[rows] = entries
+        distinct = rows[last[rows] == entries]
+        return distinct, sums[distinct]
 
     def _prune(
         self, words: np.ndarray, values: np.ndarray, starts: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The queries without the common features that exceed ``max_postings``."""
-        postings = (self._words.indptr[words + 1] - self._words.indptr[words]).astype(np.int64)
+        postings = sum(
+            (s.postings.indptr[words + 1] - s.postings.indptr[words]).astype(np.int64)
+            for s in self.segments_
+        )
+        if postings.sum() <= self.max_postings:
+            return words, values, starts
         query = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         order = np.lexsort((postings, query))  # query is sorted: it is the same in this order
         total = np.cumsum(postings[order])
@@ -206,48 +269,49 @@ class Weights(NamedTuple):
     weights: np.ndarray
 
 
-def largest(
-    values: np.ndarray, k: int, among: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the k largest values of each row, in ascending order.
+def largest(rows: np.ndarray, values: np.ndarray, k: int, exclude: int = -1) -> np.ndarray:
+    """The k rows of the largest values, ascending.
 
     Parameters
     ----------
-    values : ndarray of shape (n, m), float32
+    rows : ndarray of shape (n,), int
+        All different, in any order.
+    values : ndarray of shape (n,)
     k : int
-    among : ndarray of shape (n, m), bool, optional
-        Where to choose from; by default where the value is positive.
+    exclude : int, default=-1
+        A row that is none of them.
 
     Returns
     -------
-    rows, columns : ndarray of shape (at most n * k,), int
-        Of equal values a sample is taken, the same for the same numbers of columns.
+    chosen : ndarray of shape (at most k,), int64
+        Of rows of equal values a sample is taken, which depends on their numbers alone.
     """
-    n, m = values.shape
-    n_blocks = BLOCKS_A_PLACE * k
-    depth = m // n_blocks
-    if among is not None:
-        row, column = np.nonzero(among)
-    elif depth < 2:
-        row, column = np.nonzero(values > 0)
-    else:
-        # k blocks hold a value of the bound or more, so the k-th largest value is no smaller
-        best = values[:, : depth * n_blocks].reshape(n, depth, n_blocks).max(axis=1)
-        bound = np.partition(best, n_blocks - k, axis=1)[:, n_blocks - k]
-        least = np.nextafter(np.float32(0), np.float32(1))
-        flat = np.flatnonzero(values >= np.maximum(bound, least)[:, None])
-        row, column = np.divmod(flat, m)
-    order = np.lexsort((-values[row, column], row))  # row is sorted: it is the same in this order
-    place = np.arange(len(row)) - np.searchsorted(row, np.arange(n))[row]
-    first_out = np.flatnonzero(place == k)
-    last_in, first_out = order[first_out - 1], order[first_out]
-    if (values[row[last_in], column[last_in]] == values[row[first_out], column[first_out]]).any():
+    if exclude >= 0:
+        kept = rows != exclude
+        rows, values = rows[kept], values[kept]
+    if len(rows) <= k:
+        return np.sort(rows).astype(np.int64)
+    bound = np.partition(values, len(values) - k)[len(values) - k]
+    sure, tied = rows[values > bound], rows[values == bound]
+    n_more = k - len(sure)
+    if len(tied) > n_more:
         # copies of a text stand together, in the order of their labels: the first would be those of
         # one label. Multiples of the golden ratio take some of all
-        chance = (column.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-        order = np.lexsort((chance, -values[row, column], row))
-    chosen = np.sort(order[place < k])
-    return row[chosen], column[chosen]
+        chance = (tied.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+        tied = tied[np.argsort(chance)[:n_more]]
+    return np.sort(np.concatenate([sure, tied])).astype(np.int64)
+
+
+_memory = threading.local()
+
+
+def _scratch(name: str, size: int, dtype: type) -> np.ndarray:
+    """Memory of this thread, as it was left; to allocate it anew costs more than a query."""
+    held: np.ndarray | None = getattr(_memory, name, None)
+    if held is None or len(held) < size:
+        held = np.zeros(size, dtype=dtype)
+        setattr(_memory, name, held)
+    return held[:size]
 
 
 def cosines(
@@ -310,22 +374,3 @@ def _solve(gram: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
         lower = np.tril(kernel, -1)
         weights = np.linalg.lstsq(lower + lower.T + np.diag(diagonal), similarity)[0]
     return weights
-
-
-def _stored(matrix: sp.csr_array, dtype: type | None = None) -> sp.csr_array:
-    """As CSR without stored zeros, of narrow indices: products convert all where they differ."""
-    out = matrix if isinstance(matrix, sp.csr_array) else sp.csr_array(matrix)
-    if dtype is not None:
-        out = out.astype(dtype, copy=False)
-    if not out.has_canonical_format or not out.data.all():
-        out = out.copy()
-        out.sum_duplicates()
-        out.eliminate_zeros()
-    kind = _index_type(max(out.nnz, *out.shape))
-    if out.indices.dtype == out.indptr.dtype == kind:
-        return out
-    return sp.csr_array((out.data, out.indices.astype(kind), out.indptr.astype(kind)), out.shape)
-
-
-def _index_type(largest: int) -> type:
-    return np.int32 if largest <= np.iinfo(np.int32).max else np.int64

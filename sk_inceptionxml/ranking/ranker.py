@@ -18,6 +18,7 @@ from sk_inceptionxml.text import Tokens, TokenVectorizer
 from .batched import network_topk
 from .calibration import Calibration
 from .fusion import Candidates, Fusion, add_further, join_candidates, rank
+from .label_texts import LabelTexts, TextEvidence
 from .memory import LexicalMemory
 
 ROWS_AT_ONCE = 8192  # bounds the candidates held in a prediction
@@ -59,6 +60,8 @@ class Ranker:
         Training rows of every label.
     reading : Reading
         What is read of a row where the caller does not say.
+    texts : LabelTexts or None
+        What the labels say.
     shortlist_recall : float or None
     stored_log_counts : ndarray of shape (n_labels,) or None
         Counts as the fusion of an old format knew them.
@@ -72,6 +75,7 @@ class Ranker:
     calibration: Calibration
     label_counts: np.ndarray
     reading: Reading
+    texts: LabelTexts | None = None
     shortlist_recall: float | None = None
     stored_log_counts: np.ndarray | None = None
 
@@ -91,6 +95,12 @@ class Ranker:
     def features(self, rows: Rows, known: np.ndarray | None = None) -> sp.csr_array | None:
         """Lexical features of rows; None without a lexical memory."""
         return None if self.memory is None else self.memory.transform(rows, known)
+
+    def evidence(self, rows: Rows) -> TextEvidence | None:
+        """What the texts of labels are for rows; None without them."""
+        if self.texts is None or rows.texts is None:
+            return None
+        return self.texts.evidence(rows.texts)
 
     def network_topk(
         self, tokens: Tokens, k: int, reading: Reading | None = None
@@ -118,6 +128,7 @@ class Ranker:
         features: sp.csr_array | None,
         exclude: np.ndarray | None = None,
         reading: Reading | None = None,
+        evidence: TextEvidence | None = None,
     ) -> Candidates:
         """Candidates of rows.
 
@@ -130,6 +141,8 @@ class Ranker:
         exclude : ndarray of shape (n,), int, optional
             Place of each row itself in the lexical memory.
         reading : Reading, optional
+        evidence : TextEvidence, optional
+            Of the same rows.
         """
         n_network = min(NETWORK_CANDIDATES, self.labels.n_labels)
         labels, logits = self.network_topk(tokens, n_network, reading)
@@ -137,7 +150,9 @@ class Ranker:
         if features is not None and self.memory is not None:
             scores = self.memory.score(features, torch.get_num_threads(), exclude)
         n_first = self.fusion.n_first
-        return join_candidates(labels, logits, scores, LEXICAL_CANDIDATES, self.log_counts, n_first)
+        return join_candidates(
+            labels, logits, scores, LEXICAL_CANDIDATES, self.log_counts, n_first, evidence
+        )
 
     def rank(
         self, rows: Rows, k: int, reading: Reading | None = None
@@ -164,7 +179,9 @@ class Ranker:
         for start in range(0, n, ROWS_AT_ONCE):
             part = np.arange(start, min(start + ROWS_AT_ONCE, n))
             some = rows.take(part)
-            candidates = self.candidates(some.tokens, self.features(some), reading=reading)
+            candidates = self.candidates(
+                some.tokens, self.features(some), reading=reading, evidence=self.evidence(some)
+            )
             ranked = candidates.labels, self.fusion.log_odds(candidates)
             if k > NETWORK_CANDIDATES:
                 further = self.network_topk(some.tokens, k, reading)

@@ -38,7 +38,8 @@ def tune(ranker: Ranker, held_out: HeldOut, method: str | None) -> Ranker:
     known = None
     if own is not None and ranker.memory is not None:
         known = shared_columns(ranker.memory.neighbours.X_)
-    candidates = ranker.candidates(data.tokens, ranker.features(data.rows, known), own)
+    features, evidence = ranker.features(data.rows, known), ranker.evidence(data.rows)
+    candidates = ranker.candidates(data.tokens, features, own, evidence=evidence)
     hit = hits(candidates.labels, data.Y)
     found = None
     if head.shortlists:
@@ -49,7 +50,8 @@ def tune(ranker: Ranker, held_out: HeldOut, method: str | None) -> Ranker:
         shared = ranker.label_counts[candidates.labels] > 1
         candidates = candidates._replace(labels=np.where(shared, candidates.labels, -1))
         hit &= shared
-    fusion = Fusion(ranker.labels.n_labels, ranker.memory is not None)
+    before = ranker.fusion
+    fusion = Fusion(ranker.labels.n_labels, before.lexical, before.text, before.tail_weight)
     fusion.fit(candidates, hit, data.weight)
     log_odds = fusion.log_odds(candidates)
     best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]

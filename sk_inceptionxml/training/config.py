@@ -29,7 +29,7 @@ class TrainingConfig:
     max_epochs: int | str
     batch_size: int
     lr: float
-    mixed_precision: bool
+    mixed_precision: bool | str
     early_stopping: bool
     n_iter_no_change: int
     n_neighbors: int

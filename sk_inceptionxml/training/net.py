@@ -122,7 +122,10 @@ class XMCNet(NeuralNet):
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(
-            self.module_.device.type, torch.bfloat16, enabled=self.mixed_precision
+            self.module_.device.type,
+            torch.bfloat16,
+            enabled=self.mixed_precision,
+            cache_enabled=False,  # inside a caller's autocast, the cache would outlive the step
         )
 
     def get_iterator(self, dataset: Any, training: bool = False) -> LengthBucketedBatches:

@@ -105,7 +105,11 @@ def refresh_fusion(
     if not len(used):
         return ranker
     some = data.take(used)
-    candidates = ranker.candidates(some.tokens, None if features is None else features[used])
+    candidates = ranker.candidates(
+        some.tokens,
+        None if features is None else features[used],
+        evidence=ranker.evidence(some.rows),
+    )
     fusion = ranker.fusion.updated(candidates, hits(candidates.labels, some.Y), some.weight)
     if fusion.n_rows == ranker.fusion.n_rows:
         return ranker

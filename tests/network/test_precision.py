@@ -26,7 +26,7 @@ HEADS = ["ova", "sync"]
 def fit(head, **params):
     settings = dict(embedding_dim=32, n_filters=8, batch_size=16, max_epochs=12, n_neighbors=0)
     settings |= dict(lr=1e-2, label_lr=3e-2, validation_fraction=0.0)
-    settings |= dict(dropout=0.0, classifier_dropout=0.0)
+    settings |= dict(dropout=0.0, classifier_dropout=0.0, mixed_precision=False)
     if head == "sync":
         settings |= dict(n_clusters=3, meta_dropout=0.0)
     return small(head=head, **settings | params).fit(TITLES, LISTS)
@@ -118,12 +118,22 @@ def test_half_precision_round_trips_in_half_the_bytes(head, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_only_label_vectors_may_be_stored_in_half_precision():
+def test_only_weights_may_be_stored_in_half_precision():
     half = np.ones((3, 2), dtype=np.float16)
-    file = ArrayFile({"head.weight": half, "head.meta_weight": half}, "weights.safetensors")
-    assert file.take("head.weight", "f", (3, 2)) is half
-    with pytest.raises(ModelFormatError, match=r"head\.meta_weight has dtype float16"):
-        file.take("head.meta_weight", "f", (3, 2))
+    file = ArrayFile({"head.weight": half, "X.data": half}, "weights.safetensors")
+    assert file.take("head.weight", "f", (3, 2), half=True) is half
+    with pytest.raises(ModelFormatError, match=r"X\.data has dtype float16"):
+        file.take("X.data", "f", (3, 2))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_half_precision_holds_every_weight_after_training(head, tmp_path):
+    clf = fit(head=head)
+    for _ in range(2):
+        for name, weight in clf.net_.module_.named_parameters():
+            assert weight.dtype == torch.float32
+            assert weight.ndim < 2 or torch.equal(weight, weight.half().float()), name
+        clf.partial_fit(TITLES[:20], LISTS[:20])
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -126,11 +126,14 @@ def test_a_block_of_any_size_gives_the_same_scores(monkeypatch):
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 10_000), m=st.integers(1, 400), k=st.integers(1, 10))
 def test_largest_values_are_those_of_a_sort(seed, m, k):
-    values = np.random.default_rng(seed).integers(-1, 12, (3, m)).astype(np.float32)
-    rows, columns = largest(values, k)
-    for i, row in enumerate(values):
-        best = [j for j in best_first(row, np.arange(m)) if row[j] > 0][:k]
-        assert columns[rows == i].tolist() == sorted(best)
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(1000)[:m]
+    values = rng.integers(-1, 12, m).astype(float)
+    assert largest(rows, values, k).tolist() == sorted(best_first(values, rows)[:k])
+    out = rows[seed % m]
+    kept = rows != out
+    expected = sorted(best_first(values[kept], rows[kept])[:k])
+    assert largest(rows, values, k, int(out)).tolist() == expected
 
 
 @pytest.mark.parametrize("n_copies", [300, 1000])
@@ -142,7 +145,7 @@ def test_of_many_copies_a_sample_votes(n_copies, added):
     X = unit_rows(sp.csr_array(np.ones((n_copies, 3))))
     memory = KernelNeighbours(100)
     if added:
-        memory.fit(X[label == 0], Y[label == 0]).add(X[label == 1], Y[label == 1])
+        memory = memory.fit(X[label == 0], Y[label == 0]).with_rows(X[label == 1], Y[label == 1])
     else:
         memory.fit(X, Y)
     scores = memory.score(X[:1]).toarray()[0]
@@ -188,16 +191,39 @@ def test_rows_given_are_left_as_they_were():
     assert np.array_equal(memory.indices, before[0]) and np.array_equal(memory.data, before[1])
 
 
-def test_rows_added_later_count_as_those_at_first():
+@pytest.mark.parametrize("dense_rows", [0, 1000])
+@pytest.mark.parametrize("cuts", [[25], [30, 33], [5, 20, 39], [36, 38, 39]])
+def test_rows_added_later_count_as_those_at_first(cuts, dense_rows, monkeypatch):
+    """However a memory came about, and however long it is, its scores have the same bits."""
     memory, queries = make_rows(40, 15, 0), make_rows(9, 15, 1)
     Y = sp.csr_array((np.random.default_rng(2).random((40, 7)) < 0.2).astype(np.float32))
-    at_once = KernelNeighbours(5).fit(memory, Y)
-    grown = KernelNeighbours(5).fit(memory[:25], Y[:25, :4]).add(memory[25:], Y[25:])
-    expected = at_once.score(queries).toarray()
-    unknown = KernelNeighbours(5).fit(memory, sp.csr_array(Y.multiply(1)))
-    unknown.Y_ = sp.csr_array(sp.vstack([sp.hstack([Y[:25, :4], Y[:25, 4:] * 0]), Y[25:]]))
-    np.testing.assert_array_equal(grown.score(queries).toarray(), unknown.score(queries).toarray())
-    np.testing.assert_array_equal(grown.score(queries).toarray()[:, :4], expected[:, :4])
+    Y = sp.csr_array(sp.vstack([sp.hstack([Y[: cuts[0], :4], Y[: cuts[0], 4:] * 0]), Y[cuts[0] :]]))
+    expected = KernelNeighbours(5).fit(memory, Y).score(queries)
+    monkeypatch.setattr(neighbours, "DENSE_ROWS", dense_rows)
+    grown = KernelNeighbours(5).fit(memory[: cuts[0]], Y[: cuts[0], :4])
+    for start, stop in zip(cuts, [*cuts[1:], 40], strict=True):
+        before = grown
+        n_before = before.n_rows
+        grown = before.with_rows(memory[start:stop], Y[start:stop])
+        assert (before.n_rows, grown.n_rows) == (n_before, stop)
+    np.testing.assert_array_equal(grown.score(queries).toarray(), expected.toarray())
+    np.testing.assert_array_equal(grown.X_.toarray(), memory.toarray())
+    np.testing.assert_array_equal(grown.Y_.toarray(), Y.toarray())
+    excluded = np.arange(9)
+    np.testing.assert_array_equal(
+        grown.score(queries, exclude=excluded).toarray(),
+        KernelNeighbours(5).fit(memory, Y).score(queries, exclude=excluded).toarray(),
+    )
+
+
+def test_segments_are_few_however_often_rows_are_added():
+    memory, Y = make_rows(200, 15, 0), sp.csr_array(np.eye(200, dtype=np.float32))
+    grown = KernelNeighbours(5).fit(memory[:100], Y[:100])
+    for i in range(100, 200):
+        grown = grown.with_rows(memory[[i]], Y[[i]])
+    assert len(grown.segments_) <= 8
+    sizes = [segment.X.shape[0] for segment in grown.segments_]
+    assert sum(sizes) == 200 and sizes == sorted(sizes, reverse=True)
 
 
 def test_no_queries_have_no_scores():

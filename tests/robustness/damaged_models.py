@@ -39,7 +39,16 @@ from sk_inceptionxml.heads import SyncXML
 from sk_inceptionxml.persistence.versions import FORMAT_VERSION
 
 WEIGHTS, MEMORY, MANIFEST = "weights.safetensors", "memory.safetensors", "model.json"
-NUMPY = {"U8": "u1", "U16": "<u2", "U32": "<u4", "I32": "<i4", "I64": "<i8", "F32": "<f4"}
+NUMPY = {
+    "I8": "i1",
+    "U8": "u1",
+    "F16": "<f2",
+    "U16": "<u2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "I64": "<i8",
+    "F32": "<f4",
+}
 Files = dict[str, bytes]
 Case = tuple[str, Callable[[Path], None]]
 
@@ -478,6 +487,7 @@ def entry_lies(entry: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for dtype in ("F8_E4M3", "BOOL", "f4", "O", None, "F64" if entry["dtype"] != "F64" else "U8"):
         yield f"dtype {dtype}", {**entry, "dtype": dtype}
     same_size = {"F32": "I32", "I64": "F64", "U8": "I8", "U16": "F16", "U32": "F32", "I32": "F32"}
+    same_size |= {"F16": "U16", "I8": "U8"}
     yield "same-size dtype", {**entry, "dtype": same_size[entry["dtype"]]}
     for wrong in (
         [*shape, 1],

@@ -235,12 +235,15 @@ def test_early_stopping_keeps_the_best_epoch():
     assert clf.best_epoch_ == 1 + scores.index(max(scores))
     assert clf.n_iter_ == min(12, clf.best_epoch_ + 2) == len(clf.loss_curve_)
     assert clf.best_epoch_ < clf.n_iter_ < 12  # else this shows nothing
+    weights = dict(clf.net_.module_.named_parameters())
     for name, value in clf.net_.module_.state_dict().items():
-        np.testing.assert_array_equal(value, seen[clf.best_epoch_][0][name], err_msg=name)
+        best = seen[clf.best_epoch_][0][name]
+        rounded = best.half().float() if name in weights and best.ndim > 1 else best
+        np.testing.assert_array_equal(value, rounded, err_msg=name)
     ranker = clf._model.ranker
     ranking, _ = ranker.network_topk(clf._read_further(ranker, X_val).tokens, 4)
     Y_val = ranker.labels.encode(y_val)
-    assert clf.best_score_ == pytest.approx(ndcg_at_k(Y_val, ranking, k=4))
+    assert clf.best_score_ == pytest.approx(ndcg_at_k(Y_val, ranking, k=4), abs=0.02)
 
 
 def test_epochs_of_a_rising_learning_rate_stop_nothing():

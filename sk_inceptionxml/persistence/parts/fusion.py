@@ -29,9 +29,12 @@ def _check_map(value: Any, where: str) -> dict[str, Any]:
 
 
 CHECK = object_of(
-    coef=list_of(real(-1e9, 1e9), Fusion.N_FEATURES, Fusion.N_FEATURES),
+    coef=list_of(real(-1e9, 1e9), Fusion.N_FEATURES, Fusion.N_FEATURES + Fusion.N_TEXT_FEATURES),
     intercept=real(-1e9, 1e9),
     lexical=FLAG,
+    text=FLAG,
+    tail_weight=real(-10, 10),
+    unseen=list_of(real(-1e9, 1e9), Fusion.N_UNSEEN + 1, Fusion.N_UNSEEN + 1),
     n_rows=whole(0),
     n_first=optional(SIZE),  # None: all
 )
@@ -40,8 +43,10 @@ CHECK_CALIBRATION = object_of(first=optional(_check_map), later=optional(_check_
 
 def read(state: dict[str, Any], n_labels: int) -> Fusion:
     """The fusion of a model of ``n_labels`` labels."""
-    fusion = Fusion(n_labels, state["lexical"])
-    fusion.coef_ = np.array(state["coef"])
+    fusion = Fusion(n_labels, state["lexical"], state["text"], state["tail_weight"])
+    if len(state["coef"]) != len(fusion.coef_):
+        fail(f"fusion.coef has {len(state['coef'])} weights instead of {len(fusion.coef_)}.")
+    fusion.coef_, fusion.unseen_ = np.array(state["coef"]), np.array(state["unseen"])
     fusion.intercept_ = state["intercept"]
     fusion.n_rows, fusion.n_first = state["n_rows"], state["n_first"] or n_labels
     if fusion.n_first > n_labels:

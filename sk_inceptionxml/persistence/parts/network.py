@@ -13,6 +13,7 @@ from sk_inceptionxml.heads import HEADS, Head
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.head import LabelStatistics
 from sk_inceptionxml.network.network import InceptionXMLNetwork, build_network
+from sk_inceptionxml.persistence import precision
 from sk_inceptionxml.persistence.checks import (
     FLAG,
     SIZE,
@@ -128,13 +129,19 @@ def read(state: dict[str, Any], arrays: ArrayFile) -> InceptionXMLNetwork:
         found = network.state_dict()["head.members"].numpy()
         if not np.array_equal(found, members):  # type: ignore[arg-type]
             fail(f"{arrays.file}: head.members does not fit head.cluster_of.")
+    keeps_half = config.head.label_dtype == "float16"
     weights = {}
     for name, expected in network.state_dict().items():
         if name in rebuilt:
             weights[name] = expected
             continue
-        kind = "f" if expected.is_floating_point() else "u"
-        tensor = torch.from_numpy(arrays.take(name, kind, tuple(expected.shape)))
+        shape = tuple(expected.shape)
+        if expected.is_floating_point():
+            tensor = torch.from_numpy(precision.take(arrays, name, shape))
+        else:
+            tensor = torch.from_numpy(arrays.take(name, "u", shape))
+        if tensor.dtype == torch.float16 and not (name == "head.weight" and keeps_half):
+            tensor = tensor.to(torch.float32)
         if tensor.dtype not in (expected.dtype, torch.float16):
             fail(f"{arrays.file}: {name} has dtype {tensor.dtype}.")
         if name.endswith("running_var") and tensor.min() < 0:
