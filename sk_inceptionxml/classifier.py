@@ -53,6 +53,7 @@ from sk_inceptionxml.metrics import precision_at_k
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.persistence.checkpoint import Checkpoint, describe_training
 from sk_inceptionxml.ranking.calibration import Calibration
+from sk_inceptionxml.ranking.explanation import explain
 from sk_inceptionxml.ranking.fusion import Fusion, recall
 from sk_inceptionxml.ranking.label_texts import LabelTexts
 from sk_inceptionxml.ranking.memory import LexicalMemory
@@ -1047,6 +1048,69 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         return float(precision_at_k(Y, indices, k=1, sample_weight=sample_weight))
 
     @own_settings()
+    def explain(self, text: str, label: Any = None, n_neighbors: int = 5) -> dict[str, Any]:
+        """Why a label ranks where it does for a text.
+
+        Parameters
+        ----------
+        text : str
+        label : str or int, default=None
+            One of ``classes_``; None is the best label of the text.
+        n_neighbors : int, default=5
+            Training rows to show; those that have the label come first.
+
+        Returns
+        -------
+        explanation : dict
+            Plain data that JSON can hold. ``label``, ``probability``, ``log_odds`` and
+            ``label_count``, the training rows of the label. ``parts``: what network, memory,
+            frequency and label text contribute to the log-odds; with the intercept they add up
+            to it, up to rounding. ``words``: how much lower the log-odds are without each word;
+            these need not add up. ``neighbours``: training rows by their number in the memory,
+            with ``similarity``, ``weight``, ``contribution`` to the memory's score, and labels.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError, ValueError
+            If text is not a str, the estimator was fitted on a matrix, or the label is unknown.
+
+        Notes
+        -----
+        The log-odds are those of the fusion. ``probability`` is calibrated after them, and 0 for a
+        label that is not among the candidates.
+
+        Examples
+        --------
+        >>> from sk_inceptionxml import InceptionXMLClassifier
+        >>> titles = ["red wooden boat", "blue wooden boat", "red kite", "blue kite"] * 5
+        >>> labels = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"]] * 5
+        >>> clf = InceptionXMLClassifier(embedding_dim=64, random_state=0).fit(titles, labels)
+        >>> found = clf.explain("a red boat", label="boat")
+        >>> max(found["words"], key=lambda word: word["contribution"])["word"]
+        'boat'
+        """
+        ranker = self._fitted_model().ranker
+        if ranker.reader.kind_ != "text":
+            raise ValueError("explain reads raw texts, but the estimator was fitted on a matrix.")
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, got {type(text).__name__}.")
+        n_neighbors = _check_k(n_neighbors, "n_neighbors")
+        column = None
+        if label is not None:
+            known = np.flatnonzero(ranker.labels.classes_ == label)
+            if len(known) != 1:
+                raise ValueError(f"label must be one of classes_ or None, got {label!r:.80}.")
+            column = int(known[0])
+        words = text.split()[: ranker.network.config.max_len]
+        rest = [" ".join(words[:i] + words[i + 1 :]) for i in range(len(words))]
+        rows = self._read_further(ranker, [text, *rest])
+        row, without = rows.take(np.arange(1)), rows.take(np.arange(1, len(rows)))
+        found = explain(ranker, row, words, without, column, n_neighbors, self._reading())
+        return {"text": text, **found}
+
+    @own_settings()
     def shortlist_recall(self, X: Any, y: Any, k: int = 100) -> float:
         """Share of the true labels among the ``k`` best candidates of the network alone.
 
@@ -1248,7 +1312,7 @@ def _read_label_texts(
     return LabelTexts(*label_texts_of(label_texts, labels, reader.clean))
 
 
-def _check_k(k: Any) -> int:
+def _check_k(k: Any, name: str = "k") -> int:
     if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
-        raise ValueError(f"k must be a positive integer, got {k!r:.80}.")
+        raise ValueError(f"{name} must be a positive integer, got {k!r:.80}.")
     return int(k)

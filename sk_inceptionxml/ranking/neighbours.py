@@ -145,6 +145,12 @@ class KernelNeighbours:
         scores.sum_duplicates()
         return scores.astype(np.float32, copy=False)
 
+    def weights_of(self, query: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that take part for one query (1, n_words), ascending, and their weights."""
+        with one_blas_thread():
+            found = self._weights(stored(query, np.float32), slice(0, 1), None)
+        return found.rows, found.weights
+
     def _weights(self, queries: sp.csr_array, task: slice, exclude: np.ndarray | None) -> Weights:
         starts = queries.indptr[task.start : task.stop + 1]
         entries = slice(starts[0], starts[-1])

@@ -1,0 +1,134 @@
+"""Why a label is where it is: the parts of its log-odds, the words, and the nearest rows.
+
+The parts add up. The words do not: each is what its absence alone would change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from sk_inceptionxml.data import Rows
+
+from .fusion import Candidates, Fusion, rank
+from .ranker import Ranker, Reading
+
+# what each feature of the fusion is credited to; products of two are shared by halves
+NETWORK, MEMORY, FREQUENCY, TEXT = "network", "memory", "frequency", "label text"
+CREDIT: list[tuple[str, ...]] = [
+    (NETWORK,), (MEMORY,), (MEMORY,), (FREQUENCY,), (NETWORK, MEMORY), (FREQUENCY, MEMORY),
+    (NETWORK,), (NETWORK, FREQUENCY), (FREQUENCY,), (FREQUENCY, MEMORY), (MEMORY,), (NETWORK,),
+    (MEMORY,), (TEXT,), (TEXT,), (TEXT,), (TEXT,), (TEXT,), (TEXT, FREQUENCY), (TEXT, FREQUENCY),
+    (TEXT, NETWORK), (TEXT, MEMORY), (TEXT, MEMORY), (TEXT,),
+]  # fmt: skip
+
+
+def parts_of(fusion: Fusion, c: Candidates, place: int) -> dict[str, float]:
+    """Contributions to the log-odds of the candidate at a place of the only row.
+
+    They add up to the log-odds, the intercept included.
+    """
+    if fusion.text and c.log_counts[0, place] == 0:  # of such labels the text alone tells
+        return {TEXT: float(fusion.log_odds(c)[0, place])}
+    out = {"intercept": fusion.intercept_}
+    for weight, feature, owners in zip(fusion.coef_, fusion.features(c), CREDIT, strict=False):
+        for owner in owners:
+            share = float(weight * feature[0, place]) / len(owners)
+            out[owner] = out.get(owner, 0.0) + share
+    return out
+
+
+def log_odds_of(ranker: Ranker, rows: Rows, label: int, reading: Reading) -> np.ndarray:
+    """Log-odds (n,) of one label for rows; where it is no candidate, those of the last one."""
+    c = _candidates(ranker, rows, reading)
+    log_odds = ranker.fusion.log_odds(c)
+    lowest = np.where(np.isfinite(log_odds), log_odds, 0).min(axis=1, initial=0)
+    own = np.where(c.labels == label, log_odds, -np.inf).max(axis=1, initial=-np.inf)
+    found: np.ndarray = np.where(np.isfinite(own), own, lowest)
+    return found
+
+
+def neighbours_of(ranker: Ranker, rows: Rows, label: int, k: int) -> list[dict[str, Any]]:
+    """Training rows that speak for or against a label: number, similarity, weight and labels.
+
+    Rows without the label have a weight and no contribution.
+    """
+    memory = ranker.memory
+    if memory is None:
+        return []
+    features = memory.transform(rows)
+    numbers, weights = memory.neighbours.weights_of(features)
+    X, Y = memory.neighbours.X_[numbers], memory.neighbours.Y_[numbers]
+    cosine = (X @ features[[0]].T).toarray().ravel()
+    has = np.zeros(len(numbers), dtype=bool)
+    pairs = sp.coo_array(Y)
+    has[pairs.row[pairs.col == label]] = True
+    order = np.lexsort((-cosine, ~has))[:k]
+    names = ranker.labels.classes_
+    return [
+        {
+            "row": int(numbers[i]),
+            "similarity": float(cosine[i]),
+            "weight": float(weights[i]),
+            "contribution": float(weights[i]) if has[i] else 0.0,
+            "labels": names[Y.indices[Y.indptr[i] : Y.indptr[i + 1]]].tolist(),
+        }
+        for i in order
+    ]
+
+
+def explain(
+    ranker: Ranker,
+    row: Rows,
+    words: list[str],
+    without: Rows,
+    label: int | None,
+    n_neighbours: int,
+    reading: Reading,
+) -> dict[str, Any]:
+    """Explanation of one label of a row, as plain data.
+
+    Parameters
+    ----------
+    ranker : Ranker
+    row : Rows
+        One row.
+    words : list of str
+        Words of the row.
+    without : Rows
+        The row without each of them.
+    label : int or None
+        None is the best one.
+    n_neighbours : int
+    reading : Reading
+    """
+    c = _candidates(ranker, row, reading)
+    log_odds = ranker.fusion.log_odds(c)
+    labels, ranked = rank(c.labels, log_odds, c.labels.shape[1])
+    if label is None:
+        label = int(labels[0, 0])
+    places = np.flatnonzero(c.labels[0] == label)
+    own, probability, parts = float(log_odds_of(ranker, row, label, reading)[0]), 0.0, {}
+    if len(places):
+        parts = parts_of(ranker.fusion, c, int(places[0]))
+        probability = float(ranker.calibration(ranked)[0, np.flatnonzero(labels[0] == label)[0]])
+    changes = own - log_odds_of(ranker, without, label, reading)
+    return {
+        "label": ranker.labels.classes_[[label]].tolist()[0],
+        "probability": probability,
+        "log_odds": own,
+        "label_count": int(ranker.label_counts[label]),
+        "parts": [{"name": name, "contribution": part} for name, part in parts.items()],
+        "words": [
+            {"word": word, "contribution": float(change)}
+            for word, change in zip(words, changes, strict=True)
+        ],
+        "neighbours": neighbours_of(ranker, row, label, n_neighbours),
+    }
+
+
+def _candidates(ranker: Ranker, rows: Rows, reading: Reading) -> Candidates:
+    evidence = ranker.evidence(rows)
+    return ranker.candidates(rows.tokens, ranker.features(rows), reading=reading, evidence=evidence)
