@@ -1,6 +1,6 @@
 """``GridSearchCV`` whose fits run on a Dask cluster, by joblib's Dask backend.
 
-    python examples/cluster/grid_search_dask.py
+python examples/cluster/grid_search_dask.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """``GridSearchCV`` whose fits run on a Ray cluster, by Ray's joblib backend.
 
-    python examples/cluster/grid_search_ray.py
+python examples/cluster/grid_search_ray.py
 """
 
 from __future__ import annotations
