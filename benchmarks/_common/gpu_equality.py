@@ -28,7 +28,7 @@ TOLERANCE = {"float32": (1e-5, 2e-3), "float64": (1e-12, 1e-10)}
 NEGLIGIBLE = 1e-6  # of the norm of all gradients: below, a gradient is rounding
 SAME_LABELS = 0.99  # of the best labels; the others are ties
 BEST = 10
-STEPS_AN_EPOCH, BATCH_SIZE = 25, 128
+BATCH_SIZE = 128
 NOISE, LEAST_P_AT_1 = 1.5, 0.03  # times the difference of two seeds; share of the rows
 
 
@@ -188,8 +188,8 @@ def compare_curves(
 
 def trainings_equal(head: str, device: torch.device, quick: bool) -> dict[str, Any]:
     """A training of 300 steps on both with one seed, beside further seeds on the device."""
-    n_epochs, n_seeds = (3, 2) if quick else (12, 3)
-    n_rows, n_held_out = STEPS_AN_EPOCH * BATCH_SIZE, 1000
+    steps_an_epoch, n_epochs, n_seeds = (8, 3, 2) if quick else (25, 12, 3)
+    n_rows, n_held_out = steps_an_epoch * BATCH_SIZE, 1000
     whole = make_problem(Shape(n_rows + n_held_out, 200, 1200, 2.0, 6.0))
     order = np.random.default_rng(0).permutation(len(whole.data))
     problem = whole._replace(data=whole.data.take(np.sort(order[:n_rows])))
@@ -200,4 +200,4 @@ def trainings_equal(head: str, device: torch.device, quick: bool) -> dict[str, A
     cpu = learn(problem, held_out, parameters, torch.device("cpu"), 0)
     curves, p_at_1 = zip(*own, strict=True)
     found = compare_curves(cpu[0], list(curves), cpu[1], list(p_at_1))
-    return {"steps": n_epochs * STEPS_AN_EPOCH, "seeds": n_seeds, **found}
+    return {"steps": n_epochs * steps_an_epoch, "seeds": n_seeds, **found}

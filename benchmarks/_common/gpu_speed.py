@@ -127,6 +127,7 @@ def stepper(
         ended("backward")
         guard.on_grad_computed(net)
         guard.on_batch_end(net, loss=loss, training=True)
+        loss.item()  # which skorch keeps in its history
         ended("checks")
         net.optimizer_.step()
         net.optimizer_sparse_.step()
@@ -166,21 +167,26 @@ def phases(step: Callable[..., int], device: torch.device, seconds: float) -> di
 
 
 class Waits(TorchDispatchMode):
-    """Counts the operators whose result the host has to wait for, by the line that calls them.
+    """Counts the operators whose result the host has to wait for, by phase and by line.
 
     It finds them on the CPU too, where they cost nothing.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: Counter[tuple[str, str]] = Counter()
+        self.found: Counter[tuple[str, str, str]] = Counter()
         self.operators = 0
+        self.phase = PHASES[0]
+
+    def ended(self, name: str) -> None:
+        """A phase has ended, the next one begins."""
+        self.phase = PHASES[(PHASES.index(name) + 1) % len(PHASES)]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = f"aten::{func.overloadpacket.__name__}"
         self.operators += 1
         if self._waits(name, args, kwargs or {}):
-            self.found[package_line(), name] += 1
+            self.found[self.phase, package_line(), name] += 1
         return func(*args, **(kwargs or {}))
 
     @staticmethod
@@ -193,27 +199,27 @@ class Waits(TorchDispatchMode):
 
 
 def package_line() -> str:
-    """The innermost line of the package that is being run."""
+    """The innermost line of the package that is being run, if torch was not asked by another."""
     frame = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
         if path.startswith(PACKAGE):
             return f"{path[len(PACKAGE) + 1 :]}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
-    return "elsewhere"
+    return "not of the package"
 
 
 def waits(step: Callable[..., int], device: torch.device, n_steps: int = 5) -> dict[str, Any]:
     """How often a step makes the host wait: by operators, and on a GPU as CUDA reports it."""
     with Waits() as counter:
         for _ in range(n_steps):
-            step(ignore)
+            step(counter.ended)
     found = {
         "operators_a_step": round(counter.operators / n_steps, 1),
         "waiting_operators_a_step": round(counter.found.total() / n_steps, 2),
         "waiting_operators": [
-            {"line": line, "operator": name, "a_step": count / n_steps}
-            for (line, name), count in counter.found.most_common()
+            {"phase": phase, "line": line, "operator": name, "a_step": count / n_steps}
+            for (phase, line, name), count in counter.found.most_common()
         ],
         "synchronisations_a_step": None,
     }
