@@ -154,7 +154,7 @@ def sizes(run: Run) -> None:
         ("tate/sync", default(SyncXML(), quick), 25.0),
         ("amazon/paper", paper(quick), 70.0),
         ("amazon/default", default(SyncXML(), quick), 50.0),
-        ("amazon/default, 1024 rows a step", default(SyncXML(), quick, batch_size=1024), 50.0),
+        ("amazon/large-batch", default(SyncXML(), quick, batch_size=1024), 50.0),
     ]
     for name, parameters, needs in cases:
         needs = 5.0 if quick else needs

@@ -72,7 +72,7 @@ def throughput(
     seconds: float,
 ) -> dict[str, Any]:
     """Rows/s of the training that ``fit`` does, callbacks included, for some seconds."""
-    watch = Stopwatch(seconds, warm_up=3 if device.type == "cpu" else 20)
+    watch = Stopwatch(seconds, warm_up=1 if device.type == "cpu" else 20)
     changes = {"max_epochs": 1000, "early_stopping": False}
     with Peak(device) as peak:
         run_training(network, data, parameters, device, callbacks=[("stopwatch", watch)], **changes)
@@ -155,10 +155,10 @@ def phases(step: Callable[..., int], device: torch.device, seconds: float) -> di
         spent[name] += now - last
         last = now
 
-    for _ in range(3):
+    for _ in range(1 if device.type == "cpu" else 5):
         step(ignore)
     synchronize(device)
-    spent, n = dict.fromkeys(PHASES, 0.0), 0
+    n = 0
     start = last = time.perf_counter()
     while not n or time.perf_counter() - start < seconds:
         step(ended)
@@ -209,7 +209,7 @@ def package_line() -> str:
     return "not of the package"
 
 
-def waits(step: Callable[..., int], device: torch.device, n_steps: int = 5) -> dict[str, Any]:
+def waits(step: Callable[..., int], device: torch.device, n_steps: int) -> dict[str, Any]:
     """How often a step makes the host wait: by operators, and on a GPU as CUDA reports it."""
     with Waits() as counter:
         for _ in range(n_steps):
@@ -333,8 +333,9 @@ def costs(
         with stepper(network, data, own, device) as step:
             part["phases_ms"] = phases(step, device, seconds / 2)
             if precision == "float32":
-                part["waits"] = waits(step, device)
-                part["profile"] = operators(step, device, n_steps=10)
+                n_steps = 2 if device.type == "cpu" else 10
+                part["waits"] = waits(step, device, n_steps)
+                part["profile"] = operators(step, device, n_steps)
         found[precision] = part
     found["prediction"] = prediction(network, data, parameters, device, seconds)
     return found

@@ -72,9 +72,11 @@ def run(predict: Callable[[str, str, str], None], args: argparse.Namespace) -> N
 def check(titles: str, model: str, out: str) -> None:
     """Refuse results that are not those of a single process, bit for bit."""
     found = pd.read_parquet(out).sort_values("row", ignore_index=True)
-    seen = 0
+    seen, seconds = 0, 0.0
     for path in sorted(Path(titles).iterdir()):
+        start = time.perf_counter()
         expected = predict_piece(pd.read_parquet(path), model)
+        seconds += time.perf_counter() - start
         piece = found.iloc[seen : seen + len(expected)]
         seen += len(expected)
         assert piece["row"].tolist() == expected["row"].tolist(), f"rows are missing: {path}"
@@ -85,4 +87,5 @@ def check(titles: str, model: str, out: str) -> None:
             assert np.array_equal(ours, theirs), f"{column} differ: {path}"
     assert seen == len(found), f"{len(found)} results of {seen} titles"
     assert found["loads"].max() == 1, "a worker loaded the model more than once"
+    print(f"a single process took {seconds:.1f} s")
     print(f"equal to a single process, bit for bit; {found['worker'].nunique()} workers")
