@@ -29,7 +29,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "_common"))
 
 import torch
 from gpu_equality import steps_equal, trainings_equal
-from gpu_problem import AMAZON_670K, SMALL, TATE, default, make_network, make_problem, paper
+from gpu_problem import (
+    AMAZON_670K,
+    SMALL,
+    TATE,
+    default,
+    make_network,
+    make_problem,
+    paper,
+    spread_shortlists,
+)
 from gpu_speed import PHASES, costs, synchronize
 
 import sk_inceptionxml
@@ -140,6 +149,7 @@ def sizes(run: Run) -> None:
             problems[shape] = make_problem(shape)
         problem = problems[shape]
         network = make_network(problem, parameters)
+        spread = spread_shortlists(network, problem.data, parameters["max_len"])
         prepared = time.perf_counter() - start
         start = time.perf_counter()
         network.to(run.device)
@@ -147,6 +157,7 @@ def sizes(run: Run) -> None:
         moved = time.perf_counter() - start
         found = costs(network, problem.data, parameters, run.device, seconds)
         found |= {"rows": len(problem.data), "labels": problem.data.Y.shape[1]}
+        found["clusters_shortlisted_by_128_rows"] = spread
         return found | {"prepare_s": round(prepared, 1), "to_device_s": round(moved, 2)}
 
     cases = [

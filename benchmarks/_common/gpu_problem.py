@@ -17,6 +17,7 @@ from sk_inceptionxml import InceptionXMLClassifier, presets
 from sk_inceptionxml.data import Dataset, Rows
 from sk_inceptionxml.datasets import make_short_text
 from sk_inceptionxml.heads import Head, SyncXML
+from sk_inceptionxml.network.inputs import prediction_batches
 from sk_inceptionxml.network.network import InceptionXMLNetwork, build_network
 from sk_inceptionxml.text import Tokens
 from sk_inceptionxml.training.config import TrainingConfig
@@ -49,6 +50,7 @@ class Problem(NamedTuple):
 
 TATE = Shape(33_000, 14_340, 27_800, 7.1, 6.2)
 AMAZON_670K = Shape(485_000, 670_000, 66_000, 5.4, 5.3)
+ROWS = 128  # of a batch of the paper
 SMALL: dict[str, Any] = {"embedding_dim": 64, "n_filters": 8}
 
 
@@ -103,6 +105,22 @@ def make_network(problem: Problem, parameters: dict[str, Any]) -> InceptionXMLNe
     table[0] = 0.0
     config = network_config(parameters, head, tuple(table.shape), n_labels)
     return build_network(config, table, label_statistics(data.Y, clusters), generator)
+
+
+@torch.no_grad()
+def spread_shortlists(network: InceptionXMLNetwork, data: Dataset, max_len: int) -> int | None:
+    """Let rows shortlist other clusters than each other, and count those of one batch.
+
+    At the start of a training all rows shortlist the frequent clusters, and a step costs a small
+    part of what it costs later. None for a head without clusters.
+    """
+    head: Any = network.head
+    if not head.shortlists:
+        return None
+    head.meta_bias.zero_()
+    _, X = next(prediction_batches(data.tokens.take(slice(0, ROWS)), max_len, ROWS))
+    _, clusters = head.eval().shortlist(network.eval()(**X), head.beam_size)
+    return len(clusters.unique())
 
 
 def synchronize(device: torch.device) -> None:

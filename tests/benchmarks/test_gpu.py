@@ -59,6 +59,11 @@ def test_every_phase_of_a_step_takes_time(result, precision):
     assert len(part["phases_ms"]) == 7 and min(part["phases_ms"].values()) > 0
 
 
+def test_rows_shortlist_other_clusters_than_each_other(result):
+    beam_size = 40
+    assert result["phases"][MEASURED]["clusters_shortlisted_by_128_rows"] > 4 * beam_size
+
+
 def test_the_profile_names_operators_and_waits(result):
     part = result["phases"][MEASURED]["float32"]
     top = part["profile"]["top"]
