@@ -3,13 +3,19 @@ BIN := .venv/bin
 # threads that wait must sleep: spinning ones cost three to four times on a busy small machine
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint doctest clean
+.PHONY: demo test test-cluster test-gpu lint doctest clean
 
 demo: .venv/.installed  ## train on real short texts and print the results
 	$(BIN)/python examples/quickstart.py
 
 test: .venv/.installed-test  ## run the tests
 	$(BIN)/python -m pytest
+
+test-cluster: .venv-cluster/.installed  ## run the examples of clusters: Dask, Ray and Spark
+	.venv-cluster/bin/python -m pytest tests/cluster
+
+test-gpu: .venv/.installed  ## run the whole script for a GPU, on the CPU and at small sizes
+	$(BIN)/python benchmarks/gpu.py --device cpu --quick
 
 doctest: .venv/.installed-test
 	$(BIN)/python -m pytest --doctest-modules sk_inceptionxml -q
@@ -35,5 +41,11 @@ lint: .venv/.installed-lint
 	$(BIN)/pip install -q -c constraints.txt -e '.[lint]'
 	touch $@
 
+# its own environment: the clusters bring many packages, and limits on the versions of others
+.venv-cluster/.installed: pyproject.toml constraints.txt examples/cluster/requirements.txt
+	test -x .venv-cluster/bin/python || $(PYTHON) -m venv .venv-cluster
+	.venv-cluster/bin/pip install -q -c constraints.txt -r examples/cluster/requirements.txt -e '.[test]'
+	touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-cluster .pytest_cache .mypy_cache .ruff_cache .hypothesis
