@@ -54,6 +54,7 @@ class XMCNet(NeuralNet):
         self.rng = rng if rng is not None else np.random.default_rng()
         self.mixed_precision = mixed_precision
         kwargs.setdefault("criterion", FeatureLoss)
+        kwargs.setdefault("callbacks__print_log", None)  # where print is replaced, it would print
         super().__init__(module, train_split=None, verbose=0, **kwargs)
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> XMCNet:
