@@ -108,7 +108,7 @@ def save(
         If the model exceeds a limit of the format.
     """
     target = Path(os.path.realpath(path_of(directory)))
-    _check_replaceable(target)
+    check_replaceable(target)
     weights = network_part.describe_weights(ranker.network)
     arrays: dict[str, Arrays] = {WEIGHTS: weights, MEMORY: {}}
     with _refusals():
@@ -372,8 +372,14 @@ def _refusals() -> Iterator[None]:
         raise ValueError(f"The estimator cannot be saved: {error}") from None
 
 
-def _check_replaceable(target: Path) -> None:
-    """Refuse to replace anything but an earlier model or an empty directory."""
+def check_replaceable(target: Path) -> None:
+    """Refuse to replace anything but an earlier model or an empty directory.
+
+    Raises
+    ------
+    FileExistsError
+        If the target is anything else.
+    """
     if not os.path.lexists(target):
         return
     names = set(os.listdir(target)) if target.is_dir() else None
