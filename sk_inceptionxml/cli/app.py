@@ -6,11 +6,28 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Exit, Option, Typer, echo
+from typer import Argument, Context, Exit, Option, Typer, echo
+from typer.core import TyperGroup
 
+from .failures import Interrupted, OutputClosed
 from .inputs import Columns
 
+
+class Commands(TyperGroup):
+    """Keeps typer from ending the process where ``program.main`` decides how it ends."""
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+        except KeyboardInterrupt as error:
+            raise Interrupted from error
+
+
 app = Typer(
+    cls=Commands,
     name="sk-inceptionxml",
     help="Extreme multi-label classification of short texts: train, evaluate, predict and serve.",
     pretty_exceptions_enable=False,

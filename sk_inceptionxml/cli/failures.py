@@ -16,6 +16,10 @@ class Interrupted(Exception):
     """Ctrl-C; the message says what is left."""
 
 
+class OutputClosed(Exception):
+    """Whoever read the output has enough."""
+
+
 @contextmanager
 def wrong_input(what: str = "") -> Iterator[None]:
     """Turn the errors that wrong input is documented to raise into a ``Failure``.

@@ -76,7 +76,8 @@ def _unfitted(given: parameters.Parameters, config: Path | None, quiet: bool) ->
         with wrong_input():
             arguments = parameters.build(given, known)
             shown = int(not quiet and sys.stderr.isatty())
-            model = InceptionXMLClassifier(**{"verbose": shown} | arguments)
+            wanted: dict[str, Any] = {"verbose": shown} | arguments
+            model = InceptionXMLClassifier(**wanted)
             model._check_parameters()
     except Failure as error:
         message = str(error)

@@ -138,6 +138,7 @@ def _read_repository(path: Path, kind: str, columns: Columns) -> Labelled:
 
     if columns.text or columns.labels:
         raise Failure(f"{path}: --text-column and --label-column do not go with {kind}")
+    X: Any
     if kind in ("xmc-json", "xmc-sparse"):
         data = load_xmc_json(path) if kind == "xmc-json" else load_xmc_sparse(path)
         X, Y, source = data.data, data.target, path

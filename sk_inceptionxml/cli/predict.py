@@ -62,7 +62,9 @@ def lines(row: int, text: str | None, pairs: Pairs, output_format: str) -> Itera
     if output_format == "jsonl":
         yield json_line(text, pairs)
         return
-    for label, probability in pairs or [("", "")]:
+    if not pairs:
+        yield tsv_line(row, text or "", "", "")
+    for label, probability in pairs:
         yield tsv_line(row, text or "", label, probability)
 
 

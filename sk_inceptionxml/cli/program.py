@@ -9,7 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .failures import DONE, INTERRUPTED, UNFORESEEN, WRONG_INPUT, Failure, Interrupted, describe
+from .failures import (
+    DONE,
+    INTERRUPTED,
+    UNFORESEEN,
+    WRONG_INPUT,
+    Failure,
+    Interrupted,
+    OutputClosed,
+    describe,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         from .app import app
     except ImportError as error:
-        if error.name not in ("typer", "rich"):
+        if str(error.name).partition(".")[0] not in ("typer", "rich"):
             raise
         return _end(
             WRONG_INPUT,
@@ -49,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(WRONG_INPUT, f"error: {text}")
     except (Interrupted, KeyboardInterrupt) as error:
         return _end(INTERRUPTED, f"interrupted: {error}" if str(error) else "interrupted")
-    except BrokenPipeError:  # whoever read the output has enough
+    except (BrokenPipeError, OutputClosed):
         _discard_output()
         return DONE
     except Exception as error:
@@ -58,8 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind = type(error).__name__
         advice = "run the command again with --traceback to see where"
         return _end(UNFORESEEN, f"error: unexpected {kind}: {describe(error)}; {advice}")
-    if status == INTERRUPTED:  # typer's word for Ctrl-C
-        return _end(INTERRUPTED, "interrupted")
     return int(status or DONE)
 
 

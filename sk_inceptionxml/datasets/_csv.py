@@ -150,7 +150,7 @@ def _records(
         for last, line in iter_lines(path, stream, keep_ends=True):
             yield decode(path, last, line)
 
-    quoting = csv.QUOTE_NONE if quotechar is None else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_NONE if quotechar is None else csv.QUOTE_MINIMAL
     try:
         reader = csv.reader(
             lines(), delimiter=delimiter, quotechar=quotechar, quoting=quoting, strict=True
