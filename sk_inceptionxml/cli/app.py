@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Context, Exit, Option, Typer, echo
+from typer import Argument, Exit, Option, Typer, echo
 from typer.core import TyperGroup
 
 from .failures import Interrupted, OutputClosed
@@ -16,7 +16,7 @@ from .inputs import Columns
 class Commands(TyperGroup):
     """Keeps typer from ending the process where ``program.main`` decides how it ends."""
 
-    def invoke(self, ctx: Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
             return super().invoke(ctx)

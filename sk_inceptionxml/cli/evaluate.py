@@ -70,6 +70,8 @@ def run(
     if train is not None and columns.label_matrix is not None:
         raise Failure("--train does not go with --label-matrix, which is that of TEST")
     check_readable(test, train, columns.label_matrix, columns.label_names)
+    with wrong_input("--propensity-a and --propensity-b"):  # before the predictions
+        inverse_propensity([1], n_samples=MIN_SAMPLES, A=places.A, B=places.B)
     model = load(directory, device)
     rows = read_labelled(test, columns)
     check_kind(model, rows.X, str(test), directory)

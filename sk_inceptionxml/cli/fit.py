@@ -70,6 +70,7 @@ def run(
 def _unfitted(given: parameters.Parameters, config: Path | None, quiet: bool) -> tuple[Any, Any]:
     """The estimator, its parameters checked, and its ``verbose``."""
     from sk_inceptionxml import InceptionXMLClassifier
+    from sk_inceptionxml.training.trainer import resolve_device
 
     known = InceptionXMLClassifier().get_params(deep=False)
     try:
@@ -79,6 +80,7 @@ def _unfitted(given: parameters.Parameters, config: Path | None, quiet: bool) ->
             wanted: dict[str, Any] = {"verbose": shown} | arguments
             model = InceptionXMLClassifier(**wanted)
             model._check_parameters()
+            resolve_device(model.device)
     except Failure as error:
         message = str(error)
         if config is not None:  # perhaps it came from there

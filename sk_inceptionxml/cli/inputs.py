@@ -70,7 +70,8 @@ def check_readable(*paths: Path | None) -> None:
         with wrong_input(str(path)):
             if path.is_dir():
                 raise Failure(f"{path}: it is a directory, but a file is needed")
-            path.open("rb").close()
+            if path.is_file() or not path.exists():  # a pipe is opened once
+                path.open("rb").close()
 
 
 def read_labelled(path: Path, columns: Columns) -> Labelled:

@@ -188,8 +188,8 @@ def _head(name: Any, own: Parameters) -> Any:
 
     if not isinstance(name, str) or name not in HEADS:
         raise Failure(
-            f"head__{next(iter(own))} needs a head with a name: add head=sync or head=ova, got "
-            f"head={name!r}"
+            f"head__{next(iter(own))} needs head=sync or head=ova beside it, got "
+            f"{'no head' if name is None else f'head={name!r}'}"
         )
     kind = HEADS[name]
     check_names(own, kind._get_param_names(), f"in head={name}, ")
@@ -200,7 +200,8 @@ def _vectorizer(name: Any, own: Parameters) -> Any:
     from sklearn.feature_extraction import text
 
     if not isinstance(name, str) or name not in VECTORIZERS:
-        raise Failure(f"vectorizer must be one of {', '.join(VECTORIZERS)}, got {name!r}")
+        given = "none" if name is None else repr(name)
+        raise Failure(f"vectorizer must be one of {', '.join(VECTORIZERS)}, got {given}")
     kind = getattr(text, VECTORIZERS[name])
     check_names(own, kind._get_param_names(), f"in vectorizer={name}, ")
     if isinstance(own.get("ngram_range"), list):  # files have no tuples

@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
 PathLike = str | os.PathLike[str]
@@ -31,13 +31,17 @@ def iter_lines(
     if stream is not None:
         yield from _numbered(path, stream, keep_ends)
         return
-    with open(path, "rb") as probe:
-        compressed = probe.read(2) == _GZIP_MAGIC
-    with gzip.open(path, "rb") if compressed else open(path, "rb") as opened:
-        yield from _numbered(path, opened, keep_ends)  # type: ignore[arg-type]
+    with open(path, "rb") as opened:  # once: a pipe gives its bytes only once
+        if opened.peek(2)[:2] != _GZIP_MAGIC:
+            yield from _numbered(path, opened, keep_ends)
+            return
+        with gzip.GzipFile(fileobj=opened) as plain:
+            yield from _numbered(path, plain, keep_ends)
 
 
-def _numbered(path: PathLike, stream: BinaryIO, keep_ends: bool) -> Iterator[tuple[int, bytes]]:
+def _numbered(
+    path: PathLike, stream: Iterable[bytes], keep_ends: bool
+) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
         for number, line in enumerate(stream, start=1):
@@ -63,8 +67,9 @@ def iter_json(
     for number, line in iter_lines(path, stream):
         if not line.strip():
             continue
+        text = decode(path, number, line)
         try:
-            row = json.loads(decode(path, number, line))
+            row = json.loads(text)
         except json.JSONDecodeError as error:
             fail(path, number, f"not valid JSON ({error.msg} at column {error.colno})")
         except ValueError as error:  # an integer of thousands of digits

@@ -424,6 +424,11 @@ def test_standard_input(place):
     check(run("predict", place / "model", "--format", "csv", stdin=b"a\nb\n"), "line 1")
 
 
+def test_the_place_is_told_once(place, write):
+    path = write("x.jsonl", b'{"text": "\xff", "labels": []}\n')
+    assert run("evaluate", place / "model", path).err.count(str(path)) == 1
+
+
 def test_serve(place, write, tmp_path):
     check(run("serve", tmp_path / "none"), tmp_path / "none")
     check(run("serve", place / "model", place / "model"), "NAME=DIRECTORY")

@@ -18,7 +18,6 @@ from _command_line import run
 from sk_inceptionxml.datasets import load_jsonl
 
 ROOT = Path(__file__).parent.parent.parent
-PROGRAM = [sys.executable, "-m", "sk_inceptionxml"]
 
 
 class Watched:
@@ -96,49 +95,24 @@ def test_tsv_has_a_row_for_each_label(place):
     assert [line.split("\t")[0] for line in ended.out.splitlines()[1:]] == ["1", "2"]
 
 
-def environment():
-    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"}
-
-
-def test_head_of_the_output_ends_quietly(place):
-    program = subprocess.Popen(
-        [*PROGRAM, "predict", place / "model", "--batch-size", "1"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
-    with program:
-        program.stdin.write(b"the red boat\n" * 2000)
-        program.stdin.flush()
-        first = json.loads(program.stdout.readline())
-        program.stdout.close()  # as head does
-        try:
-            program.stdin.close()
-        except BrokenPipeError:
-            pass
-        assert program.stderr.read() == b""
-    assert program.returncode == 0
-    assert first["labels"]
-
-
-def test_a_typed_line_is_answered_at_once(place):
+def test_a_terminal_and_a_closed_output(place):
+    """A typed line is answered at once; the program ends quietly when nobody reads."""
     outer, inner = pty.openpty()
     program = subprocess.Popen(
-        [*PROGRAM, "predict", place / "model"],
+        [sys.executable, "-m", "sk_inceptionxml", "predict", place / "model"],
         stdin=inner,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(),
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"},
     )
     with program:
         os.close(inner)
         for text in ("the red boat", "the blue kite"):
             os.write(outer, text.encode() + b"\n")
             assert json.loads(program.stdout.readline())["text"] == text  # before the end
-        os.write(outer, b"\x04")
-        assert program.stdout.read() == b""
-        assert program.stderr.read() == b""  # no terminal: no greeting
+        program.stdout.close()  # as head does
+        os.write(outer, b"the end\n")
+        assert program.stderr.read() == b""
     os.close(outer)
     assert program.returncode == 0
 
