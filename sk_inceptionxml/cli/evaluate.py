@@ -72,19 +72,20 @@ def run(
     check_readable(test, train, columns.label_matrix, columns.label_names)
     with wrong_input("--propensity-a and --propensity-b"):  # before the predictions
         inverse_propensity([1], n_samples=MIN_SAMPLES, A=places.A, B=places.B)
-    model = load(directory, device)
     rows = read_labelled(test, columns)
-    check_kind(model, rows.X, str(test), directory)
+    if not any(rows.y):
+        raise Failure(f"{test}: no row has a label")
     learned = None if train is None else read_labelled(train, columns)
+    model = load(directory, device)
+    check_kind(model, rows.X, str(test), directory)
     if learned is not None:
         check_kind(model, learned.X, str(train), directory)
+        _check_names(model.classes_.tolist(), learned.y, train)
     column_of = {name: i for i, name in enumerate(model.classes_.tolist())}
     n_known = len(column_of)
     _check_names(column_of, rows.y, test)
     Y_train = None if learned is None else _indicator(learned.y, column_of)
     Y = _indicator(rows.y, column_of)
-    if Y.nnz == 0:
-        raise Failure(f"{test}: no row has a label")
     counts = np.zeros(len(column_of), dtype=np.int64)
     if Y_train is None:
         counts[:n_known] = model.label_counts_
@@ -147,14 +148,14 @@ def metrics(
     return report
 
 
-def _check_names(column_of: dict[Any, int], rows: Iterable[Iterable[Any]], test: Path) -> None:
+def _check_names(names: Iterable[Any], rows: Iterable[Iterable[Any]], path: Path | None) -> None:
     """Refuse numbers as labels where the model has names, and the other way round."""
     given = next((label for row in rows for label in row), None)
-    known = next(iter(column_of))
+    known = next(iter(names))
     if given is not None and isinstance(given, str) != isinstance(known, str):
         kinds = ("integers", "strings")
         raise Failure(
-            f"{test}: its labels are {kinds[isinstance(given, str)]}, but those of the model are "
+            f"{path}: its labels are {kinds[isinstance(given, str)]}, but those of the model are "
             f"{kinds[isinstance(known, str)]}"
         )
 

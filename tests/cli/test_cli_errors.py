@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from _command_line import ON_SMALL, make_rows, run, write_jsonl
 
+from sk_inceptionxml.cli import models
+
 GOOD = b'{"text": "red boat", "labels": ["boat", "red"]}\n'
 LONG = gzip.compress(GOOD * 5000, mtime=0)
 CSV = b"text,labels\nred boat,boat|red\n"
@@ -286,12 +288,23 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def model(place):
+    return models.load(place / "model", "cpu")
+
+
+@pytest.fixture
+def loaded_once(model, monkeypatch):
+    """predict gets a model that is loaded already, to be quick."""
+    monkeypatch.setattr("sk_inceptionxml.cli.predict.load", lambda directory, device: model)
+
+
 def place_of(path, where):
     return [path] if where is None else [f"{path}, {where}"]
 
 
 @pytest.mark.parametrize(("name", "content", "where", "is_text"), FILES, ids=[f[0] for f in FILES])
-def test_files(place, write, tmp_path, name, content, where, is_text):
+def test_files(place, write, tmp_path, loaded_once, name, content, where, is_text):
     path = write(name, content)
     check(run("fit", path, tmp_path / "new", *ON_SMALL), *place_of(path, where))
     assert not (tmp_path / "new").exists()
@@ -398,6 +411,8 @@ def test_places_that_cannot_be_written(place, write):
 def test_labels_of_another_kind(place, write):
     path = write("x.jsonl", b'{"text": "a", "labels": [1]}\n')
     check(run("evaluate", place / "model", path), path, "integers")
+    more = ("--train", path)
+    check(run("evaluate", place / "model", place / "test.jsonl", *more), path, "integers")
 
 
 def test_matrix_and_texts_do_not_mix(place, write):
