@@ -14,7 +14,8 @@ PACKAGE = "sk_inceptionxml"
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 START, END = "<!-- drawing: made by docs/draw_architecture.py -->", "<!-- end of drawing -->"
-LEFT_OUT = {"_utils", "exceptions", "presets", "datasets"}  # used all over, or by nothing
+LEFT_OUT = {"_utils", "exceptions", "presets", "datasets", "__main__"}  # all over, or by nothing
+HANDED_OUT = {"InceptionXMLClassifier": "classifier"}  # by the package, on first use
 
 
 def room_of(parts: tuple[str, ...]) -> str:
@@ -33,7 +34,8 @@ def imported_rooms(path: Path, parts: tuple[str, ...], rooms: set[str]) -> set[s
             above = list(parts[:-1])[: len(parts) - node.level]
             names = [PACKAGE, *above, *filter(None, names)]
         if names[0] == PACKAGE:
-            wanted = names[1:2] or [alias.name for alias in node.names]
+            aliases = [HANDED_OUT.get(alias.name, alias.name) for alias in node.names]
+            wanted = names[1:2] or aliases
             found |= {name for name in wanted if name in rooms}
     return found
 

@@ -18,6 +18,7 @@ TORCH_PACKAGES = {"torch", "skorch", "safetensors.torch"}
 
 # rooms, and modules of others, that never import torch
 TORCH_FREE = [
+    "cli",
     "clustering",
     "data",
     "datasets",
@@ -49,6 +50,7 @@ FORBIDDEN = {
     "ranking": ["training", "persistence"],
     "training": ["persistence"],
 }
+CALLERS = ["cli"]  # rooms that no other room imports
 
 
 def modules() -> dict[str, Path]:
@@ -100,7 +102,7 @@ def is_in(name: str, room: str) -> bool:
 
 
 def test_the_rooms_of_the_rules_are_there():
-    for room in [*TORCH_FREE, *FORBIDDEN]:
+    for room in [*TORCH_FREE, *FORBIDDEN, *CALLERS]:
         assert any(is_in(module, room) for module in MODULES), f"there is no {room}"
 
 
@@ -127,6 +129,12 @@ def test_imports_point_one_way(room):
         for name in imports_of(module):
             wrong = [other for other in FORBIDDEN[room] if is_in(name, other)]
             assert not wrong, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {f"{PACKAGE}.__main__"}))
+def test_nothing_imports_a_caller(module):
+    for room in (room for room in CALLERS if not is_in(module, room)):
+        assert not [name for name in imports_of(module) if is_in(name, room)]
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

@@ -6,8 +6,8 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, NoReturn
 
 PathLike = str | os.PathLike[str]
 
@@ -20,19 +20,36 @@ def fail(path: PathLike, line: int, message: str) -> NoReturn:
     raise ValueError(f"{os.fspath(path)}, line {line}: {message}")
 
 
-def iter_lines(path: PathLike) -> Iterator[tuple[int, bytes]]:
-    """Yield ``(line number from 1, line without its end)``; gzip is known by its magic bytes."""
-    with open(path, "rb") as probe:
-        compressed = probe.read(2) == _GZIP_MAGIC
+def iter_lines(
+    path: PathLike, stream: BinaryIO | None = None, *, keep_ends: bool = False
+) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number from 1, line)``, by default without its end.
+
+    A file is opened by its path, where gzip is known by its magic bytes. Lines of an open
+    ``stream`` come as soon as they are there; ``path`` then only names it in errors.
+    """
+    if stream is not None:
+        yield from _numbered(path, stream, keep_ends)
+        return
+    with open(path, "rb") as opened:  # once: a pipe gives its bytes only once
+        if opened.peek(2)[:2] != _GZIP_MAGIC:
+            yield from _numbered(path, opened, keep_ends)
+            return
+        with gzip.GzipFile(fileobj=opened) as plain:
+            yield from _numbered(path, plain, keep_ends)
+
+
+def _numbered(
+    path: PathLike, stream: Iterable[bytes], keep_ends: bool
+) -> Iterator[tuple[int, bytes]]:
     number = 0
-    with gzip.open(path, "rb") if compressed else open(path, "rb") as stream:
-        try:
-            for number, line in enumerate(stream, start=1):
-                if number == 1:
-                    line = line.removeprefix(_UTF8_BOM)
-                yield number, line.rstrip(b"\r\n")
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            fail(path, number + 1, f"damaged or truncated gzip data ({error}); fetch it again")
+    try:
+        for number, line in enumerate(stream, start=1):
+            if number == 1:
+                line = line.removeprefix(_UTF8_BOM)
+            yield number, line if keep_ends else line.rstrip(b"\r\n")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        fail(path, number + 1, f"damaged or truncated gzip data ({error}); fetch it again")
 
 
 def decode(path: PathLike, number: int, line: bytes, encoding: str = "utf-8") -> str:
@@ -43,13 +60,16 @@ def decode(path: PathLike, number: int, line: bytes, encoding: str = "utf-8") ->
         fail(path, number, f"not valid {encoding} ({error.reason} at byte {error.start})")
 
 
-def iter_json(path: PathLike) -> Iterator[tuple[int, dict[str, Any]]]:
+def iter_json(
+    path: PathLike, stream: BinaryIO | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield ``(line number, object)`` from a file with one JSON object a line, blanks skipped."""
-    for number, line in iter_lines(path):
+    for number, line in iter_lines(path, stream):
         if not line.strip():
             continue
+        text = decode(path, number, line)
         try:
-            row = json.loads(decode(path, number, line))
+            row = json.loads(text)
         except json.JSONDecodeError as error:
             fail(path, number, f"not valid JSON ({error.msg} at column {error.colno})")
         except ValueError as error:  # an integer of thousands of digits

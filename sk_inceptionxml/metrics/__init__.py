@@ -27,11 +27,12 @@ References
 
 from ._calibration import expected_calibration_error
 from ._propensity import inverse_propensity, psndcg_at_k, psp_at_k
-from ._ranking import ndcg_at_k, precision_at_k, recall_at_k
+from ._ranking import coverage_at_k, ndcg_at_k, precision_at_k, recall_at_k
 from ._reports import frequency_report, ranking_report
 from ._topk import top_k_indices
 
 __all__ = [
+    "coverage_at_k",
     "expected_calibration_error",
     "frequency_report",
     "inverse_propensity",

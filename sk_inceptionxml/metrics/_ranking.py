@@ -229,6 +229,56 @@ def recall_at_k(
     return mean_recall(find_places(y_true, topk, k, sample_weight), k)
 
 
+def coverage_at_k(
+    y_true: Any,
+    topk: Any,
+    *,
+    k: int = 5,
+    sample_weight: npt.ArrayLike | None = None,
+) -> float:
+    """Coverage at k: the share of the labels that are found at all in the first k places.
+
+    Of the labels that any sample has, those that are a hit in at least one sample. A system that
+    only predicts frequent labels has a low coverage, however precise it is.
+
+    Parameters
+    ----------
+    y_true : array-like or sparse matrix of shape (n_samples, n_labels), or label lists
+        True labels, 0 or 1; or the names of the true labels of each row.
+    topk : array-like or sparse matrix, or label lists
+        Integer ranking (n_samples, n_places), best first, -1 for none; or float or sparse scores
+        (n_samples, n_labels). With label lists: the names of each row, best first.
+    k : int, default=5
+        Number of places.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Row weights; rows of weight 0 are left out, all others count the same.
+
+    Returns
+    -------
+    float
+        In [0, 1], higher is better; 0 if no sample has a label.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, ``y_true`` is not 0/1, an index is out of range or repeated in a row,
+        scores hold NaN, or ``k < 1``.
+    TypeError
+        If a dtype is not numeric, or ``k`` not an integer.
+
+    Examples
+    --------
+    >>> from sk_inceptionxml.metrics import coverage_at_k
+    >>> coverage_at_k([[1, 0], [1, 0], [0, 1]], [[0], [0], [0]], k=1)
+    0.5
+    """
+    truth, ranking, hits, weight = find_places(y_true, topk, k, sample_weight)[:4]
+    counted = np.ones(len(ranking), dtype=bool) if weight is None else weight > 0
+    wanted = np.unique(truth.columns[counted[truth.rows]])
+    found = np.unique(ranking[counted][hits[counted]])
+    return len(found) / max(1, len(wanted))
+
+
 def ndcg_at_k(
     y_true: Any,
     topk: Any,

@@ -6,6 +6,6 @@ memory. Nothing in them is executable, and nothing in them names a file, a modul
 import. Whatever is read is checked before it is used, since a checksum shows accidents only.
 """
 
-from .model import load, save
+from .model import check_replaceable, load, save
 
-__all__ = ["load", "save"]
+__all__ = ["check_replaceable", "load", "save"]

@@ -114,7 +114,7 @@ def save(
     """
     check_precision(precision)
     target = Path(os.path.realpath(path_of(directory)))
-    _check_replaceable(target)
+    check_replaceable(target)
     weights = pack(network_part.describe_weights(ranker.network), precision)
     arrays: dict[str, Arrays] = {WEIGHTS: weights, MEMORY: {}}
     with _refusals():
@@ -380,8 +380,14 @@ def _refusals() -> Iterator[None]:
         raise ValueError(f"The estimator cannot be saved: {error}") from None
 
 
-def _check_replaceable(target: Path) -> None:
-    """Refuse to replace anything but an earlier model or an empty directory."""
+def check_replaceable(target: Path) -> None:
+    """Refuse to replace anything but an earlier model or an empty directory.
+
+    Raises
+    ------
+    FileExistsError
+        If the target is anything else.
+    """
     if not os.path.lexists(target):
         return
     names = set(os.listdir(target)) if target.is_dir() else None

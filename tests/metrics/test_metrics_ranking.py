@@ -12,6 +12,7 @@ from sklearn.metrics import ndcg_score
 
 from sk_inceptionxml.metrics import (
     _truth,
+    coverage_at_k,
     ndcg_at_k,
     precision_at_k,
     psp_at_k,
@@ -263,3 +264,16 @@ def test_a_matrix_of_0_and_1_is_no_ranking(k):
 def test_names_on_one_side_only_are_refused(y, topk, message):
     with pytest.raises(TypeError, match=message):
         precision_at_k(y, topk, k=1)
+
+
+@quick
+@given(problem=problems(), k=st.integers(1, 9))
+def test_coverage_counts_the_distinct_labels_that_are_found(problem, k):
+    truth, ranking, n_labels, row_weight, _ = problem
+    y = sp.csr_array(indicator(truth, n_labels))
+    for weight in (None, row_weight):
+        counted = [i for i in range(len(truth)) if weight is None or weight[i]]
+        wanted = {label for i in counted for label in truth[i]}
+        found = {label for i in counted for label in ranking[i, :k].tolist() if label in truth[i]}
+        expected = len(found) / len(wanted) if wanted else 0.0
+        assert coverage_at_k(y, ranking, k=k, sample_weight=weight) == expected
