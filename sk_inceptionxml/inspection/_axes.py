@@ -9,7 +9,8 @@ from typing import Any
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 REFERENCE: dict[str, Any] = {"color": "0.55", "linestyle": ":", "linewidth": 1.2}
-THRESHOLD = "Threshold "  # begins entries of the legend that curves share
+THRESHOLD, BEST = "Threshold ", "Best epoch"  # begin entries of the legend that curves share
+ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2, "frameon": False}
 
 
 def check_matplotlib(caller: str) -> None:
@@ -95,17 +96,22 @@ def label_of(name: str | None, what: str) -> str:
     return what.capitalize() if name is None else f"{name}, {what}"
 
 
-def show_legend(ax: Any, *others: Any, loc: str = "best") -> None:
-    """One legend for the lines of some axes, if any has a name."""
+def show_legend(ax: Any, *others: Any, above: bool = False, loc: str = "best") -> None:
+    """One legend for the lines of some axes, if any has a name; above them, or inside."""
     lines = [line for a in (ax, *others) for line in a.get_legend_handles_labels()[0]]
-    lines.sort(key=lambda line: line.get_label().startswith(THRESHOLD))  # what they share last
-    if not lines:
-        return
-    if others:  # lines of two scales are everywhere: no place inside is free
-        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2, "frameon": False}
-    else:
-        place = {"loc": loc}
-    ax.legend(lines, [line.get_label() for line in lines], **place)
+    lines.sort(key=lambda line: line.get_label().startswith((THRESHOLD, BEST)))
+    if lines:
+        place = ABOVE if above else {"loc": loc}
+        ax.legend(lines, [line.get_label() for line in lines], **place)
+
+
+def shared_marker(ax: Any, label: str, marker: str) -> Any:
+    """The marker of an entry of the legend that curves share, named there once, in grey."""
+    lines, labels = ax.get_legend_handles_labels()
+    known = dict(zip(labels, lines, strict=True))
+    if label not in known:
+        (known[label],) = ax.plot([], [], color="0.4", marker=marker, linestyle="none", label=label)
+    return known[label].get_marker()
 
 
 def draw_reference(ax: Any, x: Any, y: Any, label: str) -> None:

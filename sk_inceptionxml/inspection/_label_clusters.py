@@ -15,7 +15,7 @@ from sklearn.utils import check_array
 from sk_inceptionxml.clustering import validate_clusters
 from sk_inceptionxml.model_selection import unwrap
 
-from ._axes import check_matplotlib, open_axes
+from ._axes import ABOVE, check_matplotlib, open_axes
 from ._checks import vector
 
 LARGEST, SMALLEST = 160.0, 8.0  # areas of marks, in square points
@@ -322,11 +322,11 @@ def _show_sizes(ax: Any, n_labels: npt.NDArray[np.float64]) -> None:
             linestyle="none",
             color="0.5",
             markersize=float(np.sqrt(_areas(n, n_labels))),
-            label=f"{n:g} label{'' if n == 1 else 's'}",
+            label=f"Cluster of {n:g} label{'' if n == 1 else 's'}",
         )
         for n in shown
     ]
-    ax.legend(handles=marks, loc="best", title="Cluster of")
+    ax.legend(handles=marks, **ABOVE)
 
 
 def _areas(n: Any, of_all: npt.NDArray[np.float64]) -> Any:
@@ -342,15 +342,17 @@ def _write_apart(
     from matplotlib.patheffects import withStroke
 
     default = {
-        "xytext": (4, 3),
         "textcoords": "offset points",
         "fontsize": "small",
         "path_effects": [withStroke(linewidth=2, foreground="white")],
     }
     ax.figure.canvas.figure.draw_without_rendering()  # names are measured where they will stand
     written: list[Any] = []
+    middle = float(np.mean(ax.get_xlim()))
     for name, place in named:
-        text = ax.annotate(name, place, **{**default, **given})
+        # towards the middle, so that no name leaves the map
+        side = {"xytext": (4, 3)} if place[0] < middle else {"xytext": (-4, 3), "ha": "right"}
+        text = ax.annotate(name, place, **{**default, **side, **given})
         extent = text.get_window_extent()
         if any(extent.overlaps(other) for other in written):
             text.remove()

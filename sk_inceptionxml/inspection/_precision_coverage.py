@@ -12,7 +12,15 @@ import numpy.typing as npt
 from sk_inceptionxml.metrics import precision_coverage_curve
 from sk_inceptionxml.model_selection import rank_rows, unwrap
 
-from ._axes import MARKERS, THRESHOLD, check_matplotlib, open_axes, show_legend, style
+from ._axes import (
+    MARKERS,
+    THRESHOLD,
+    check_matplotlib,
+    open_axes,
+    shared_marker,
+    show_legend,
+    style,
+)
 from ._checks import INSTEAD, check_name, name_of, vector
 
 MARKS = (0.25, 0.5, 0.75)
@@ -262,13 +270,8 @@ class PrecisionCoverageDisplay:
 
 def _marker(ax: Any, threshold: float) -> Any:
     """The marker of a threshold, the same for all curves of the axes and named in the legend."""
-    lines, labels = ax.get_legend_handles_labels()
-    known = {label: line for line, label in zip(lines, labels, strict=True)}
-    label = f"{THRESHOLD}{threshold:g}"
-    if label not in known:
-        marker = MARKERS[sum(other.startswith(THRESHOLD) for other in known) % len(MARKERS)]
-        (known[label],) = ax.plot([], [], color="0.4", marker=marker, linestyle="none", label=label)
-    return known[label].get_marker()
+    n_known = sum(name.startswith(THRESHOLD) for name in ax.get_legend_handles_labels()[1])
+    return shared_marker(ax, f"{THRESHOLD}{threshold:g}", MARKERS[n_known % len(MARKERS)])
 
 
 def _check_marks(marks: Any) -> npt.NDArray[np.float64]:

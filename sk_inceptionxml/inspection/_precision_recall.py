@@ -127,7 +127,7 @@ class PrecisionRecallAtKDisplay:
         (self.recall_line_,) = ax.plot(self.ks, self.recall, **own)
         ax.set(xlabel="k (labels returned)", ylabel="Precision and recall at k", ylim=(0, 1.02))
         ax.xaxis.get_major_locator().set_params(integer=True)
-        show_legend(ax)
+        show_legend(ax, above=True)
         self.ax_, self.figure_ = ax, figure
         return self
 

@@ -130,7 +130,7 @@ class ReliabilityDisplay:
             ylim=(-0.02, 1.02),
             aspect="equal",
         )
-        show_legend(ax, loc="upper left")
+        show_legend(ax, above=True)
         self.ax_, self.figure_ = ax, figure
         return self
 

@@ -150,7 +150,7 @@ class ShortlistRecallDisplay:
             ylabel=f"Recall of the shortlist at {self.k}",
             ylim=(0, 1.02),
         )
-        show_legend(ax, *filter(None, [self.time_ax_]), loc="lower right")
+        show_legend(ax, *filter(None, [self.time_ax_]), above=True)
         self.ax_, self.figure_ = ax, figure
         return self
 

@@ -10,7 +10,17 @@ import numpy.typing as npt
 
 from sk_inceptionxml.model_selection import unwrap
 
-from ._axes import check_matplotlib, from_zero, label_of, open_axes, show_legend, style, twin_axes
+from ._axes import (
+    BEST,
+    check_matplotlib,
+    from_zero,
+    label_of,
+    open_axes,
+    shared_marker,
+    show_legend,
+    style,
+    twin_axes,
+)
 from ._checks import check_name, rising_counts, vector
 
 VALIDATION = "valid_ndcg@5"  # column of ``history_``
@@ -150,7 +160,7 @@ class TrainingHistoryDisplay:
         from_zero(ax)
         if x == "epoch":
             ax.xaxis.get_major_locator().set_params(integer=True)
-        show_legend(ax, *filter(None, [self.valid_ax_]))
+        show_legend(ax, *filter(None, [self.valid_ax_]), above=True)
         self.ax_, self.figure_ = ax, figure
         return self
 
@@ -185,10 +195,9 @@ class TrainingHistoryDisplay:
                 places[[best]],
                 self.valid_score[[best]],
                 color=self.valid_line_.get_color(),
-                marker="*",
+                marker=shared_marker(self.valid_ax_, BEST, "*"),
                 markersize=14,
                 linestyle="none",
-                label=label_of(name, "best epoch"),
             )
 
     @classmethod
