@@ -13,6 +13,7 @@ are alike, and the colour tells how frequent their labels are.
 # Texts and a sparse indicator of their labels.
 
 import matplotlib.pyplot as plt
+import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import MultiLabelBinarizer
 
@@ -36,7 +37,7 @@ clustering = BalancedLabelClustering(n_clusters=64, random_state=0).fit(features
 LabelClustersDisplay.from_clusters(
     clustering.labels_,
     pifa(Y, features),
-    Y.sum(axis=0).A1 if hasattr(Y.sum(axis=0), "A1") else Y.sum(axis=0),
+    np.bincount(Y.indices, minlength=Y.shape[1]),
     label_names=binarizer.classes_,
 )
 
@@ -49,7 +50,8 @@ clf = InceptionXMLClassifier(
     head=SyncXML(clusters=clustering.labels_),
     embedding_dim=64,
     n_filters=16,
-    max_epochs=5,
+    max_epochs=3,
+    batch_size=32,
     random_state=0,
 )
 clf.fit(X, y)

@@ -22,11 +22,17 @@ from sk_inceptionxml.inspection import TrainingHistoryDisplay
 X, y = load_api_docs(subset="train", return_X_y=True)
 
 ax = None
-for lr in (3e-3, 1e-3):
+for lr in (1e-2, 3e-3):
     clf = InceptionXMLClassifier(
-        lr=lr, early_stopping=True, embedding_dim=64, n_filters=16, max_epochs=10, random_state=0
+        lr=lr,
+        early_stopping=True,
+        embedding_dim=64,
+        n_filters=16,
+        max_epochs=8,
+        batch_size=32,
+        random_state=0,
     )
-    clf.fit(X[::2], y[::2])
+    clf.fit(X[::3], y[::3])
     display = TrainingHistoryDisplay.from_estimator(clf, name=f"lr={lr:g}", ax=ax)
     ax = display.ax_
 

@@ -33,7 +33,9 @@ X_test, y_test = test.data, binarizer.transform(test.target)
 # --------------
 # The settings are small, to finish quickly; with your data, start from the defaults.
 
-clf = InceptionXMLClassifier(embedding_dim=64, n_filters=16, max_epochs=8, random_state=0)
+clf = InceptionXMLClassifier(
+    embedding_dim=64, n_filters=16, max_epochs=6, batch_size=32, random_state=0
+)
 clf.fit(X_train, y_train)
 display = PrecisionRecallAtKDisplay.from_estimator(clf, X_test, y_test, name="InceptionXML")
 

@@ -66,8 +66,12 @@ def twin_axes(ax: Any, purpose: str) -> Any:
     return twin
 
 
-def style(default: Mapping[str, Any], given: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
-    """Keywords of a line, the given ones before the default ones, whatever their alias.
+def style(
+    default: Mapping[str, Any], given: Mapping[str, Any] | None, name: str, artist: Any = None
+) -> dict[str, Any]:
+    """Keywords of an artist, the given ones before the default ones, whatever their alias.
+
+    ``artist`` is its class, None for a line.
 
     Raises
     ------
@@ -80,8 +84,10 @@ def style(default: Mapping[str, Any], given: Mapping[str, Any] | None, name: str
     if given is None:
         return dict(default)
     if not isinstance(given, Mapping):
-        raise TypeError(f"{name} must be a dict of line properties or None, got {given!r:.80}.")
-    return {**default, **normalize_kwargs(dict(given), Line2D)}
+        raise TypeError(
+            f"{name} must be a dict of properties of matplotlib or None, got {given!r:.80}."
+        )
+    return {**default, **normalize_kwargs(dict(given), artist or Line2D)}
 
 
 def from_zero(ax: Any) -> None:

@@ -30,6 +30,19 @@ def name_of(classifier: Any, name: Any) -> str:
     return type(classifier).__name__ if given is None else given
 
 
+def positive(value: Any, name: str) -> int:
+    """A positive integer.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r:.80}.")
+    return int(value)
+
+
 def rising_counts(values: Any, name: str) -> npt.NDArray[np.int64]:
     """Positive integers, each above the one before it, one at least.
 
@@ -45,7 +58,9 @@ def rising_counts(values: Any, name: str) -> npt.NDArray[np.int64]:
     if any(isinstance(x, (bool, np.bool_)) or not isinstance(x, Integral) for x in given):
         raise TypeError(f"{name} must hold integers only, got {values!r:.80}.")
     if not given or given[0] < 1 or any(b <= a for a, b in zip(given, given[1:], strict=False)):
-        raise ValueError(f"{name} must rise from 1 or more, got {values!r:.80}.")
+        raise ValueError(
+            f"{name} must be rising integers from 1 on, one at least, got {values!r:.80}."
+        )
     return np.array(given, dtype=np.int64)
 
 

@@ -15,10 +15,10 @@ from sklearn.utils import check_array
 from sk_inceptionxml.clustering import validate_clusters
 from sk_inceptionxml.model_selection import unwrap
 
-from ._axes import ABOVE, check_matplotlib, open_axes
+from ._axes import ABOVE, check_matplotlib, open_axes, style
 from ._checks import vector
 
-LARGEST, SMALLEST = 160.0, 8.0  # areas of marks, in square points
+LARGEST, SMALLEST = 160.0, 16.0  # areas of marks, in square points
 ALL_MARKS = 10_000.0  # about their sum, so that many clusters do not cover each other
 
 
@@ -125,6 +125,7 @@ class LabelClustersDisplay:
             If an argument is not as described.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
+        from matplotlib.collections import PathCollection
         from matplotlib.colors import LogNorm
 
         if isinstance(n_names, bool) or not isinstance(n_names, (int, np.integer)) or n_names < 0:
@@ -136,10 +137,11 @@ class LabelClustersDisplay:
             "c": shown,
             "cmap": "cividis",
             "norm": LogNorm(shown.min(), max(shown.max(), 1.01 * shown.min())),
-            "edgecolors": "white",
-            "linewidths": 0.5,
+            "edgecolor": "0.3",
+            "linewidth": 0.4,
         }
-        self.points_ = ax.scatter(*self.positions.T, **{**default, **(scatter_kwargs or {})})
+        own = style(default, scatter_kwargs, "scatter_kwargs", PathCollection)
+        self.points_ = ax.scatter(*self.positions.T, **own)
         self.colorbar_ = figure.colorbar(self.points_, ax=ax)
         self.colorbar_.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         self.colorbar_.set_label("Mean training rows of a label")
@@ -148,7 +150,7 @@ class LabelClustersDisplay:
         if self.names is not None:
             order = np.argsort(-self.frequency, kind="stable")[:n_names]
             named = [(self.names[i], self.positions[i]) for i in order]
-            _write_apart(ax, named, dict(text_kwargs or {}))
+            _write_apart(ax, named, text_kwargs)
         self.ax_, self.figure_ = ax, figure
         return self
 
@@ -331,15 +333,16 @@ def _show_sizes(ax: Any, n_labels: npt.NDArray[np.float64]) -> None:
 
 def _areas(n: Any, of_all: npt.NDArray[np.float64]) -> Any:
     """Areas of the marks of clusters of n labels, in square points."""
-    largest = np.clip(ALL_MARKS / len(of_all), 3 * SMALLEST, LARGEST)
+    largest = np.clip(ALL_MARKS / len(of_all), 2 * SMALLEST, LARGEST)
     return np.maximum(SMALLEST, largest * n / of_all.max())
 
 
 def _write_apart(
-    ax: Any, named: list[tuple[str, npt.NDArray[np.float64]]], given: dict[str, Any]
+    ax: Any, named: list[tuple[str, npt.NDArray[np.float64]]], given: Mapping[str, Any] | None
 ) -> None:
     """Names at their places, without those that would cover one before them."""
     from matplotlib.patheffects import withStroke
+    from matplotlib.text import Text
 
     default = {
         "textcoords": "offset points",
@@ -351,8 +354,12 @@ def _write_apart(
     middle = float(np.mean(ax.get_xlim()))
     for name, place in named:
         # towards the middle, so that no name leaves the map
-        side = {"xytext": (4, 3)} if place[0] < middle else {"xytext": (-4, 3), "ha": "right"}
-        text = ax.annotate(name, place, **{**default, **side, **given})
+        side = (
+            {"xytext": (4, 3)}
+            if place[0] < middle
+            else {"xytext": (-4, 3), "horizontalalignment": "right"}
+        )
+        text = ax.annotate(name, place, **style({**default, **side}, given, "text_kwargs", Text))
         extent = text.get_window_extent()
         if any(extent.overlaps(other) for other in written):
             text.remove()

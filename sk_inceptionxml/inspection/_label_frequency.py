@@ -12,7 +12,7 @@ from sk_inceptionxml.metrics import frequency_report
 from sk_inceptionxml.model_selection import rank_rows, unwrap
 
 from ._axes import check_matplotlib, open_axes, show_legend, style
-from ._checks import INSTEAD, check_name, name_of, rising_counts, vector
+from ._checks import INSTEAD, check_name, name_of, positive, vector
 
 PURPOSE = "sk_inceptionxml.label_frequency"
 
@@ -84,7 +84,7 @@ class LabelFrequencyDisplay:
         self.buckets = [str(bucket) for bucket in buckets]
         self.recall = vector(recall, "recall", len(self.buckets))
         self.n_positives = vector(n_positives, "n_positives", len(self.buckets))
-        self.k = int(rising_counts([k], "k")[0])
+        self.k = positive(k, "k")
         self.name = check_name(name)
 
     def plot(
@@ -197,7 +197,7 @@ class LabelFrequencyDisplay:
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         name = name_of(unwrap(estimator, instead=INSTEAD)[0], name)
-        rows = rank_rows(estimator, X, y, int(rising_counts([k], "k")[0]), INSTEAD)
+        rows = rank_rows(estimator, X, y, positive(k, "k"), INSTEAD)
         return cls.from_predictions(
             rows.y_true,
             rows.topk,

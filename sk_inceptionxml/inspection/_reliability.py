@@ -11,7 +11,7 @@ from sk_inceptionxml.metrics import expected_calibration_error, reliability_curv
 from sk_inceptionxml.model_selection import rank_rows, unwrap
 
 from ._axes import check_matplotlib, draw_reference, open_axes, show_legend, style
-from ._checks import INSTEAD, check_name, name_of, rising_counts, vector
+from ._checks import INSTEAD, check_name, name_of, positive, vector
 
 PERFECT = "Perfectly calibrated"
 
@@ -189,7 +189,7 @@ class ReliabilityDisplay:
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         name = name_of(unwrap(estimator, instead=INSTEAD)[0], name)
-        rows = rank_rows(estimator, X, y, int(rising_counts([k], "k")[0]), INSTEAD)
+        rows = rank_rows(estimator, X, y, positive(k, "k"), INSTEAD)
         return cls.from_predictions(
             rows.y_true,
             rows.topk,

@@ -14,7 +14,7 @@ from sk_inceptionxml.heads import Head, resolve_head
 from sk_inceptionxml.model_selection import unwrap
 
 from ._axes import check_matplotlib, from_zero, label_of, open_axes, show_legend, style, twin_axes
-from ._checks import check_name, rising_counts, vector
+from ._checks import check_name, positive, rising_counts, vector
 
 PURPOSE = "sk_inceptionxml.query_time"
 PLACES_ASKED = 5  # of a query whose time is measured
@@ -89,7 +89,7 @@ class ShortlistRecallDisplay:
         n = len(self.beam_sizes)
         self.recall = vector(recall, "recall", n)
         self.query_time = None if query_time is None else vector(query_time, "query_time", n)
-        self.k = int(rising_counts([k], "k")[0])
+        self.k = positive(k, "k")
         self.name = check_name(name)
 
     def plot(
@@ -211,7 +211,7 @@ class ShortlistRecallDisplay:
         check_matplotlib(f"{cls.__name__}.from_estimator")
         check_name(name)
         if n_repeats != 0:
-            rising_counts([n_repeats], "n_repeats")
+            positive(n_repeats, "n_repeats")
         instead = "only a classifier with head=SyncXML() has a shortlist"
         classifier, X = unwrap(estimator, X, instead)
         if classifier.clusters_ is None:

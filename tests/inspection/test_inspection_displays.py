@@ -90,6 +90,19 @@ def test_styles_replace_the_default_ones_under_any_name():
         display.plot(precision_kwargs="red")
 
 
+def test_marks_and_names_of_the_map_have_styles_too():
+    display = LabelClustersDisplay([[0, 0], [1, 1]], [1, 2], [3, 4], names=["a", "b"])
+    given = {"scatter_kwargs": {"ec": "red", "alpha": 0.5}, "text_kwargs": {"size": 17, "c": "red"}}
+    display.plot(**given)
+    assert display.points_.get_alpha() == 0.5
+    assert to_hex(display.points_.get_edgecolor()[0]) == "#ff0000"
+    assert {text.get_fontsize() for text in display.ax_.texts} == {17}
+    assert {text.get_color() for text in display.ax_.texts} == {"red"}
+    for name in given:
+        with pytest.raises(TypeError, match=f"{name} must be a dict"):
+            display.plot(**{name: "red"})
+
+
 def test_names_stand_in_the_legend():
     display = ReliabilityDisplay.from_predictions(Y_TRUE, RANKING, PROBABILITIES, name="mine")
     assert display.line_.get_label().startswith("mine (ECE = ")
@@ -161,8 +174,8 @@ def predictions(display, **given):
 
 REFUSED = [
     (predictions(PrecisionRecallAtKDisplay, ax="left"), TypeError, "ax must be one matplotlib"),
-    (predictions(PrecisionRecallAtKDisplay, ks=[2, 1]), ValueError, "ks must rise from 1"),
-    (predictions(PrecisionRecallAtKDisplay, ks=[]), ValueError, "ks must rise from 1"),
+    (predictions(PrecisionRecallAtKDisplay, ks=[2, 1]), ValueError, "ks must be rising"),
+    (predictions(PrecisionRecallAtKDisplay, ks=[]), ValueError, "ks must be rising"),
     (predictions(PrecisionRecallAtKDisplay, ks=5), TypeError, "ks must be a sequence"),
     (predictions(PrecisionRecallAtKDisplay, ks=[1.5]), TypeError, "ks must hold integers"),
     (predictions(PrecisionRecallAtKDisplay, ks=[13]), ValueError, "topk has 12 places"),
@@ -190,6 +203,7 @@ REFUSED = [
     (lambda: TrainingHistoryDisplay([1], [2.0], best_epoch=4), ValueError, "best_epoch must be"),
     (lambda: TrainingHistoryDisplay([1], [2.0]).plot(x="time"), ValueError, "x must be"),
     (lambda: TrainingHistoryDisplay([1], [2.0]).plot(x="seconds"), ValueError, "needs the dura"),
+    (lambda: ShortlistRecallDisplay([1], [0.5], k=0), ValueError, "k must be a positive"),
     (lambda: ShortlistRecallDisplay([1], [0.5], [1, 2]), ValueError, "query_time must be"),
     (
         lambda: LabelClustersDisplay.from_clusters([0, 0], np.eye(2), [1, 1]),
