@@ -3,7 +3,7 @@ BIN := .venv/bin
 # threads that wait must sleep: spinning ones cost three to four times on a busy small machine
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-cluster test-gpu lint doctest clean
+.PHONY: demo test test-cluster test-gpu lint doctest examples clean
 
 demo: .venv/.installed  ## train on real short texts and print the results
 	$(BIN)/python examples/quickstart.py
@@ -19,6 +19,11 @@ test-gpu: .venv/.installed  ## run the whole script for a GPU, on the CPU and at
 
 doctest: .venv/.installed-test
 	$(BIN)/python -m pytest --doctest-modules sk_inceptionxml -q
+
+examples: .venv/.installed-test  ## run the examples that draw figures, without a screen
+	for example in examples/plot_*.py; do \
+		echo $$example; MPLBACKEND=Agg $(BIN)/python -W error $$example || exit 1; \
+	done
 
 lint: .venv/.installed-lint
 	$(BIN)/ruff check .

@@ -198,6 +198,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         Training rows of every label.
     head_ : {"ova", "sync"}
         The head in use.
+    clusters_ : ndarray of shape (n_labels,), int64, or None
+        Meta-label of every label; None for the one-vs-all head.
     net_ : skorch NeuralNet
         The trained net; ``net_.module_`` is the torch module, ``net_.history`` the log.
     memory_ : LexicalMemory or None
@@ -360,6 +362,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     fit_seed_ = _fitted("log.seed", "What the last fit drew from random_state.")
     label_counts_ = _fitted("ranker.label_counts", "Training rows of every label.")
     head_ = _fitted("ranker.network.config.head.name", "The head in use.")
+    clusters_ = _fitted("ranker.clusters", "Meta-label of every label, or None.")
     net_ = _fitted("ranker.net", "The trained skorch net.")
     memory_ = _fitted("ranker.memory", "The lexical memory, or None.")
     fusion_ = _fitted("ranker.fusion", "Weights of network and neighbours.")

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn.model_selection
@@ -117,19 +117,17 @@ class RankingScorer:
         TypeError
             If the last step of the estimator does not rank labels.
         """
-        classifier, X = _unwrap(estimator, X)
-        ranker, ranking, _ = classifier._ranking(X, self.k)
-        Y = ranker.labels.encode(y, n_samples=len(ranking), unknown="append")
+        ranked = rank_rows(estimator, X, y, self.k)
         extra: dict[str, Any] = {}
         if self.metric == "psp":
             # frequencies of the training rows: those of the test rows would leak
-            counts = np.zeros(Y.shape[1])
-            counts[: ranker.labels.n_labels] = ranker.label_counts
             extra["inverse_propensity"] = inverse_propensity(
-                counts, n_samples=classifier.n_samples_fit_, **self.options
+                ranked.label_counts, n_samples=ranked.n_samples_fit, **self.options
             )
         metric = _METRICS[self.metric]
-        return float(metric(Y, ranking, k=self.k, sample_weight=sample_weight, **extra))
+        return float(
+            metric(ranked.y_true, ranked.topk, k=self.k, sample_weight=sample_weight, **extra)
+        )
 
     def set_score_request(self, *, sample_weight: bool | str | None) -> RankingScorer:
         """Say whether metadata routing passes ``sample_weight``; only used when it is enabled.
@@ -166,7 +164,39 @@ def _is_positive_int(k: Any) -> bool:
     return isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1
 
 
-def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
+class RankedRows(NamedTuple):
+    """Rows as a fitted classifier ranks them, beside their true labels.
+
+    ``y_true`` is a csr_array (n_samples, n_columns), in which labels that training has not seen
+    stand last. ``topk`` and ``probabilities`` have shape (n_samples, n_places), ``label_counts``
+    (n_columns,) are training rows of every label.
+    """
+
+    y_true: Any
+    topk: np.ndarray
+    probabilities: np.ndarray
+    label_counts: np.ndarray
+    n_samples_fit: int
+
+
+def rank_rows(
+    estimator: Any, X: Any, y: Any, k: int, instead: str = "use a scorer of scikit-learn"
+) -> RankedRows:
+    """Rank rows by a classifier that may stand in pipelines or searches, and read their labels.
+
+    ``instead`` is the advice for an estimator that does not rank labels.
+    """
+    classifier, X = unwrap(estimator, X, instead)
+    ranker, topk, log_odds = classifier._ranking(X, k)
+    Y = ranker.labels.encode(y, n_samples=len(topk), unknown="append")
+    counts = np.zeros(Y.shape[1])
+    counts[: ranker.labels.n_labels] = ranker.label_counts
+    return RankedRows(Y, topk, ranker.calibration(log_odds), counts, classifier.n_samples_fit_)
+
+
+def unwrap(
+    estimator: Any, X: Any = None, instead: str = "use a scorer of scikit-learn"
+) -> tuple[Any, Any]:
     """Return the classifier inside pipelines and searches, and X as it reaches it."""
     while True:
         if isinstance(estimator, BaseSearchCV):
@@ -177,7 +207,7 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
                 )
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
-            if len(estimator) > 1:
+            if len(estimator) > 1 and X is not None:
                 X = estimator[:-1].transform(X)
             estimator = estimator[-1]
         else:
@@ -185,7 +215,7 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     if not hasattr(estimator, "predict_topk"):
         raise TypeError(
             f"estimator must rank labels (predict_topk), but {type(estimator).__name__} does "
-            "not; use a scorer of scikit-learn."
+            f"not; {instead}."
         )
     return estimator, X
 
@@ -229,7 +259,7 @@ def predict_topk(model: Any, X: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray
     >>> sorted(names[0].tolist())
     ['boat', 'red']
     """
-    estimator, X = _unwrap(model, X)
+    estimator, X = unwrap(model, X)
     labels, scores = estimator.predict_topk(X, k=k)
     return labels, scores
 

@@ -24,6 +24,7 @@ TORCH_FREE = [
     "datasets",
     "exceptions",
     "heads",
+    "inspection",
     "labels",
     "metrics",
     "model_selection",
@@ -49,6 +50,9 @@ FORBIDDEN = {
     "network": ["ranking", "training", "persistence"],
     "ranking": ["training", "persistence"],
     "training": ["persistence"],
+    "inspection": ["text", "data", "network", "ranking", "training", "persistence"],
+    "metrics": ["model_selection", "inspection"],
+    "model_selection": ["inspection"],
 }
 CALLERS = ["cli"]  # rooms that no other room imports
 
@@ -154,7 +158,8 @@ def test_no_function_takes_an_estimator(module):
         for arg in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         if arg.arg in ("estimator", "clf", "classifier")
     ]
-    if module == f"{PACKAGE}.model_selection":  # scikit-learn calls scorers with one
+    # scikit-learn calls scorers with one, and its displays take one
+    if module == f"{PACKAGE}.model_selection" or is_in(module, "inspection"):
         return
     assert not names
 
@@ -211,6 +216,14 @@ def test_rooms_without_torch_do_not_load_it():
         "        break\n"
     )
     assert run(code) == ""
+
+
+def test_nothing_loads_matplotlib_until_it_draws():
+    code = (
+        f"import sys, {PACKAGE}.classifier, {PACKAGE}.inspection; "
+        "print('matplotlib' in sys.modules)"
+    )
+    assert run(code) == "False"
 
 
 def test_the_estimator_loads_on_first_use():

@@ -25,7 +25,8 @@ References
    http://manikvarma.org/downloads/XC/XMLRepository.html, 2016.
 """
 
-from ._calibration import expected_calibration_error
+from ._calibration import expected_calibration_error, reliability_curve
+from ._coverage import precision_coverage_curve
 from ._propensity import inverse_propensity, psndcg_at_k, psp_at_k
 from ._ranking import coverage_at_k, ndcg_at_k, precision_at_k, recall_at_k
 from ._reports import frequency_report, ranking_report
@@ -38,9 +39,11 @@ __all__ = [
     "inverse_propensity",
     "ndcg_at_k",
     "precision_at_k",
+    "precision_coverage_curve",
     "psndcg_at_k",
     "psp_at_k",
     "ranking_report",
     "recall_at_k",
+    "reliability_curve",
     "top_k_indices",
 ]

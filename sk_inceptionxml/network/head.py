@@ -99,6 +99,14 @@ class HeadModule(nn.Module):
     def set_clusters(self, clusters: Any) -> None:
         """Set the meta-label of every label, for heads that have them."""
 
+    def clusters(self) -> np.ndarray | None:
+        """Meta-label (n_labels,) of every label, None for a head without."""
+        return None
+
+    def label_vectors(self) -> np.ndarray:
+        """Vectors (n_labels, width) of the labels, in the order of the labels, float32."""
+        return self.weight.detach().float().cpu().numpy()
+
     def begin_epoch(self, epoch: int, n_epochs: int) -> None:
         """Called before epoch ``epoch``, counted from 1, of ``n_epochs``."""
 

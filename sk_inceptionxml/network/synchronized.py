@@ -231,6 +231,12 @@ class SyncHead(HeadModule):
             setattr(self, name, getattr(own, name))
         self.warmup_epochs = own.warmup_epochs
 
+    def clusters(self) -> np.ndarray:
+        return self.cluster_of.cpu().numpy().copy()
+
+    def label_vectors(self) -> np.ndarray:
+        return super().label_vectors()[self.position_of.cpu().numpy()]
+
     def begin_epoch(self, epoch: int, n_epochs: int) -> None:
         self.detached = epoch <= min(self.warmup_epochs, n_epochs - 1)
 

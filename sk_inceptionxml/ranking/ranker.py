@@ -85,6 +85,11 @@ class Ranker:
         network: InceptionXMLNetwork = self.net.module_
         return network
 
+    @property
+    def clusters(self) -> np.ndarray | None:
+        """Meta-label of every label, int64 (n_labels,); None for a head without."""
+        return self.network.head.clusters()
+
     @cached_property
     def log_counts(self) -> np.ndarray:
         """``log(1 + training rows)`` of every label, float32."""

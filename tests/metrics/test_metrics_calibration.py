@@ -9,7 +9,11 @@ from _ranking_problems import TOP, Y, indicator, problems, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sk_inceptionxml.metrics import expected_calibration_error, top_k_indices
+from sk_inceptionxml.metrics import (
+    expected_calibration_error,
+    reliability_curve,
+    top_k_indices,
+)
 
 
 @quick
@@ -48,6 +52,12 @@ def test_calibration_error_equals_brute_force(problem, k, n_bins, data):
         expected += len(members) / len(points) * abs(accuracy - confidence)
     value = expected_calibration_error(y, ranking, proba, **options)
     assert value == pytest.approx(expected, abs=1e-12)
+    curve = np.transpose(reliability_curve(y, ranking, proba, **options))
+    drawn = [
+        (np.mean([hit for _, hit in own]), np.mean([p for p, _ in own]), len(own))
+        for _, own in sorted(bins.items())
+    ]
+    np.testing.assert_allclose(curve, drawn, atol=1e-12)
 
 
 def test_calibration_of_score_matrices_reads_the_ranked_columns():
