@@ -72,6 +72,14 @@ class Answers(StrEnum):
     TSV = "tsv"
 
 
+class Precision(StrEnum):
+    """How weights are saved."""
+
+    EXACT = "exact"
+    INT8 = "int8"
+    INT4 = "int4"
+
+
 class HeadName(StrEnum):
     """Heads by name."""
 
@@ -190,6 +198,14 @@ def fit(
             help="Rows held out for early stopping and for the fusion, instead of some of TRAIN.",
         ),
     ] = None,
+    label_texts: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE",
+            rich_help_panel=READING,
+            help="What labels say: a label, a tab and its text a line.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         Option(
@@ -264,6 +280,10 @@ def fit(
         ),
     ] = None,
     device: Annotated[str | None, Option(help="cpu, cuda, ...", rich_help_panel=TRAINING)] = None,
+    precision: Annotated[
+        Precision,
+        Option(help="Bytes of a weight in MODEL: 2 (exact), 1 or 0.5.", rich_help_panel=PRINTING),
+    ] = Precision.EXACT,
     force: Annotated[
         bool, Option("--force", help="Replace a saved model.", rich_help_panel=PRINTING)
     ] = False,
@@ -295,6 +315,8 @@ def fit(
         model,
         columns,
         validation=validation,
+        label_texts=label_texts,
+        precision=str(precision),
         config=config,
         assigned=set_ or [],
         options={name: value for name, value in options.items() if value is not None},
@@ -431,6 +453,26 @@ def predict(
         batch_size=batch_size,
         device=device,
     )
+
+
+@app.command()
+def explain(
+    model: Model,
+    text: Annotated[str, Argument(metavar="TEXT", help="One text, in quotes.")],
+    label: Annotated[
+        str | None, Option(metavar="NAME", help="The label to explain. (default: the best one)")
+    ] = None,
+    neighbours: Annotated[int, Option(min=1, help="Training rows to show.")] = 5,
+    device: Device = "auto",
+    output_format: Annotated[
+        Description, Option("--output-format", "-o", help="Format of the explanation.")
+    ] = Description.TABLE,
+    traceback: Traceback = False,
+) -> int:
+    """Show why a label ranks where it does for TEXT."""
+    from .explain import run
+
+    return run(model, text, label, neighbours, str(output_format), device)
 
 
 @app.command()

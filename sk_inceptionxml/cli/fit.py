@@ -14,6 +14,7 @@ from typing import Any
 from . import parameters
 from .failures import INTERRUPTED, Failure, Interrupted, describe, wrong_input
 from .inputs import Columns, check_readable, read_labelled
+from .label_texts import read as read_label_texts
 from .sizes import human, size_of
 
 ENDED_EARLY = "training was interrupted"  # how the warning of the estimator begins
@@ -25,6 +26,8 @@ def run(
     columns: Columns,
     *,
     validation: Path | None,
+    label_texts: Path | None,
+    precision: str,
     config: Path | None,
     assigned: list[str],
     options: dict[str, Any],
@@ -32,7 +35,7 @@ def run(
     quiet: bool,
 ) -> int:
     """Train and save; the exit status."""
-    check_readable(train, validation, columns.label_matrix, columns.label_names)
+    check_readable(train, validation, label_texts, columns.label_matrix, columns.label_names)
     if validation is not None and columns.label_matrix is not None:
         raise Failure("--validation does not go with --label-matrix, which is that of TRAIN")
     given = parameters.merge(
@@ -42,17 +45,18 @@ def run(
     )
     _check_target(target, force)
     model, verbose = _unfitted(given, config, quiet)
+    texts = None if label_texts is None else read_label_texts(label_texts)
     rows = read_labelled(train, columns)
     held_out = None if validation is None else read_labelled(validation, columns)
     pair = None if held_out is None else (held_out.X, held_out.y)
     start = time.perf_counter()
     with _interrupts(model.checkpoint_dir, target) as ended_early:
         with wrong_input(f"cannot fit on {train}"):
-            model.fit(rows.X, rows.y, validation_data=pair)
+            model.fit(rows.X, rows.y, validation_data=pair, label_texts=texts)
         seconds = time.perf_counter() - start
         model.set_params(verbose=verbose)  # what this terminal shows is no part of the model
         with wrong_input(str(target)):
-            model.save(target)
+            model.save(target, precision=precision)
     if not quiet:
         sys.stdout.write(
             f"saved {target} ({human(sum(size_of(target).values()))}): {len(rows.y):,} rows, "

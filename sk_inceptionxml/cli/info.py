@@ -21,6 +21,7 @@ PARTS = {
     "lexical": "lexical memory: n-grams",
     "vectorizer": "words",
     "labels": "label names",
+    "label_texts": "label texts",
     "label_counts": "label counts",
     "log_counts": "label counts",
     "feature_names": "feature names",

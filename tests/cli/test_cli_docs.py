@@ -31,6 +31,7 @@ def data(tmp_path, monkeypatch):
         "trn_X.txt": texts,
         "trn_X_Y.txt": [f"40 {len(names)}", *matrix],
         "Y.txt": names,
+        "names.tsv": [f"{name}\t{name}" for name in names],
         "settings.toml": re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE),
     }
     for name, lines in files.items():
@@ -80,6 +81,7 @@ def test_the_page_names_every_option_that_it_uses():
     assert {line.split("sk-inceptionxml ")[1].split()[0] for line in LINES} == {
         "fit",
         "evaluate",
+        "explain",
         "predict",
         "info",
     }

@@ -11,6 +11,7 @@ import pytest
 from _command_line import ON_SMALL, make_rows, run, write_jsonl
 
 from sk_inceptionxml.cli import models
+from sk_inceptionxml.persistence.versions import FORMAT_VERSION
 
 GOOD = b'{"text": "red boat", "labels": ["boat", "red"]}\n'
 LONG = gzip.compress(GOOD * 5000, mtime=0)
@@ -375,7 +376,8 @@ def damage(model, kind):
         (model / "notes.txt").touch()
     elif kind == "newer":
         text = manifest.read_text()
-        manifest.write_text(text.replace('"format_version": 4', '"format_version": 99'))
+        now = f'"format_version": {FORMAT_VERSION}'
+        manifest.write_text(text.replace(now, '"format_version": 99'))
 
 
 @pytest.mark.parametrize("kind", MODELS)

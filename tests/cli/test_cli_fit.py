@@ -65,6 +65,7 @@ OTHERS = {
     "validation_fraction": 0.25,
     "early_stopping": True,
     "n_iter_no_change": 7,
+    "tail_weight": 0.2,
     "calibrate": None,
     "warm_start": True,
     "checkpoint_dir": "there",

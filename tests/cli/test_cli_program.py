@@ -13,6 +13,7 @@ from _command_line import run
 from sk_inceptionxml import __version__
 from sk_inceptionxml.cli import serve
 from sk_inceptionxml.cli.info import changed_parameters
+from sk_inceptionxml.persistence.versions import FORMAT_VERSION
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = ["fit", "evaluate", "predict", "info", "serve"]
@@ -96,7 +97,7 @@ def test_info_as_json(place):
     ended = run("info", place / "model", "-o", "json")
     found = json.loads(ended.out)
     assert (found["rows"], found["labels"], found["head"], found["input"]) == (70, 8, "ova", "text")
-    assert (found["package_version"], found["format_version"]) == (__version__, 4)
+    assert (found["package_version"], found["format_version"]) == (__version__, FORMAT_VERSION)
     assert found["parameters"] == {
         "embedding_dim": 16,
         "n_filters": 4,
