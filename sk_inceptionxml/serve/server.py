@@ -1,0 +1,162 @@
+"""Run the application under uvicorn, in one process or in several."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from numbers import Integral
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.supervisors import Multiprocess
+
+from sk_inceptionxml.persistence.files import format_errors
+from sk_inceptionxml.persistence.model import read_manifest
+
+from .app import build_app
+from .metrics import SHARED
+from .models import ModelStore
+from .settings import Settings
+
+KEEP_ALIVE = 75  # seconds; longer than proxies keep theirs, which must not meet a closed one
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    models: Mapping[str, str | os.PathLike[str]],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    workers: int = 1,
+    settings: Settings | None = None,
+    log_level: str = "info",
+    access_log: bool = False,
+) -> None:
+    """Serve saved models over HTTP until SIGTERM or Ctrl-C.
+
+    Parameters
+    ----------
+    models : mapping of str to path
+        Directories of saved models by the names they are served under; the first one is the
+        default.
+    host : str, default="127.0.0.1"
+        Address to listen at. The default is reachable from this machine alone.
+    port : int, default=8000
+        0 takes a free one, which the log names.
+    token : str or None, default=None
+        Bearer token that clients must send; takes the place of that of ``settings``.
+    workers : int, default=1
+        Processes that answer. Each has the models in memory.
+    settings : Settings, optional
+        Limits and habits.
+    log_level : str, default="info"
+    access_log : bool, default=False
+        Log a line for every request. Texts are never logged.
+
+    Raises
+    ------
+    ModelFormatError
+        If a directory is not a saved model.
+    TypeError, ValueError
+        If an argument is not of its type or not in its range.
+    """
+    for name, value, least, most in (("port", port, 0, 65535), ("workers", workers, 1, 1024)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"{name} must be an integer from {least} to {most}, got {value!r:.80}.")
+    settings = settings or Settings()
+    if token is not None:
+        settings = replace(settings, token=token)
+    if settings.threads is None:
+        settings = replace(settings, threads=max(1, _processors() // workers))
+    store = ModelStore(models, settings.device, settings.mmap)
+    _check_directories(store)
+    config = uvicorn.Config(
+        partial(_start_app, models, settings),
+        factory=True,
+        host=host,
+        port=int(port),
+        workers=int(workers),
+        log_config=_log_config(log_level),
+        log_level=log_level,
+        access_log=access_log,
+        timeout_keep_alive=KEEP_ALIVE,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+    )
+    if settings.token is None and not _is_loopback(host):
+        logger.warning("Everybody who reaches %s can use this service; set a token.", host)
+    if workers == 1:
+        store.load()  # an error of a model is the caller's to see
+        config.app = partial(_app_of, store, settings)
+        uvicorn.Server(config).run()
+        return
+    with _shared_figures():
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+
+
+def _start_app(models: Mapping[str, str | os.PathLike[str]], settings: Settings) -> FastAPI:
+    return _app_of(ModelStore(models, settings.device, settings.mmap), settings)
+
+
+def _app_of(store: ModelStore, settings: Settings) -> FastAPI:
+    if settings.threads is not None:
+        import torch
+
+        torch.set_num_threads(settings.threads)
+    return build_app(store, settings)
+
+
+def _log_config(level: str) -> dict[str, Any]:
+    """The log of uvicorn, with the lines of this package in it."""
+    config = copy.deepcopy(LOGGING_CONFIG)
+    own = {"handlers": ["default"], "level": level.upper(), "propagate": False}
+    config["loggers"][__package__] = own
+    return config
+
+
+def _check_directories(store: ModelStore) -> None:
+    """Say in the first second what is no model, whatever the number of workers."""
+    for path in store.directories.values():
+        with format_errors(path):
+            read_manifest(path)
+
+
+@contextmanager
+def _shared_figures() -> Iterator[None]:
+    """A folder in which the workers keep their figures, so that one page shows all of them."""
+    before = os.environ.get(SHARED)
+    with tempfile.TemporaryDirectory(prefix="sk-inceptionxml-") as folder:
+        os.environ[SHARED] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[SHARED]
+            else:
+                os.environ[SHARED] = before
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
