@@ -104,7 +104,7 @@ def service(model: Path, workers: int) -> Iterator[tuple[subprocess.Popen, int]]
         port = probe.getsockname()[1]
     command = [sys.executable, "-c", SERVE, str(model), str(port), str(workers)]
     if workers > 1:  # workers import the main module, which must be a file
-        script = model.parent / "serve_model.py"
+        script = Path(tempfile.gettempdir()) / "serve_model.py"
         script.write_text(SERVE)
         command[1:3] = [str(script)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

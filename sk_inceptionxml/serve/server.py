@@ -6,6 +6,7 @@ import copy
 import ipaddress
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import Multiprocess
 
@@ -27,6 +29,7 @@ from .metrics import SHARED
 from .models import ModelStore
 from .settings import Settings
 
+SWITCH_INTERVAL = 5e-4  # seconds
 KEEP_ALIVE = 75  # seconds; longer than proxies keep theirs, which must not meet a closed one
 
 logger = logging.getLogger(__name__)
@@ -78,11 +81,12 @@ def run(
     if token is not None:
         settings = replace(settings, token=token)
     if settings.threads is None:
-        settings = replace(settings, threads=max(1, _processors() // workers))
+        # one processor is left to what is not prediction: sockets, JSON, the system
+        settings = replace(settings, threads=max(1, (_processors() - 1) // workers))
     store = ModelStore(models, settings.device, settings.mmap)
     _check_directories(store)
     config = uvicorn.Config(
-        partial(_start_app, models, settings),
+        partial(_start_app, models, settings, settings.threads),
         factory=True,
         host=host,
         port=int(port),
@@ -99,23 +103,48 @@ def run(
         logger.warning("Everybody who reaches %s can use this service; set a token.", host)
     if workers == 1:
         store.load()  # an error of a model is the caller's to see
-        config.app = partial(_app_of, store, settings)
-        uvicorn.Server(config).run()
+        config.app = partial(build_app, store, settings)
+        with _few_threads(settings.threads):
+            uvicorn.Server(config).run()
         return
     with _shared_figures():
         Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
-def _start_app(models: Mapping[str, str | os.PathLike[str]], settings: Settings) -> FastAPI:
-    return _app_of(ModelStore(models, settings.device, settings.mmap), settings)
+def _start_app(
+    models: Mapping[str, str | os.PathLike[str]], settings: Settings, threads: int
+) -> FastAPI:
+    """The application of one of several workers, which is this process."""
+    _use_few_threads(threads)
+    return build_app(ModelStore(models, settings.device, settings.mmap), settings)
 
 
-def _app_of(store: ModelStore, settings: Settings) -> FastAPI:
-    if settings.threads is not None:
-        import torch
+def _use_few_threads(threads: int) -> None:
+    """Bound the threads of torch and BLAS, and let Python's threads take turns often.
 
-        torch.set_num_threads(settings.threads)
-    return build_app(store, settings)
+    The thread that predicts holds the interpreter for as long as the others let it. With the
+    usual 5 ms a request would wait for that in each of its steps.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+
+
+@contextmanager
+def _few_threads(threads: int) -> Iterator[None]:
+    """The same within the block, for a process that is the caller's."""
+    import torch
+
+    before, interval = torch.get_num_threads(), sys.getswitchinterval()
+    with threadpool_limits(threads):
+        _use_few_threads(threads)
+        try:
+            yield
+        finally:
+            sys.setswitchinterval(interval)
+            torch.set_num_threads(before)
 
 
 def _log_config(level: str) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Settings:
     mmap : bool, default=True
         Map a model's arrays into memory, so that workers share them, if this version can.
     threads : int or None, default=None
-        Processor threads of each worker. None shares the processors among the workers.
+        Processor threads with which each worker predicts. None shares all processors but one among
+        the workers. Only ``run`` reads it.
     examples : sequence of str, default=()
         Titles that the page offers to try.
 
