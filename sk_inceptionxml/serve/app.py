@@ -91,10 +91,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @contextmanager
 def _accept_for_a_while(service: Service) -> Iterator[None]:
-    """Put off SIGTERM: new requests are accepted until their senders know of the end.
+    """Put off SIGTERM: ``/readyz`` says no, and all else goes on until senders have seen it.
 
-    ``/readyz`` says no meanwhile, and every answer closes its connection. Then the server that
-    runs the application handles the signal as it would have.
+    Then the server that runs the application handles the signal as it would have.
     """
     seconds = service.settings.drain_seconds
     before = signal.getsignal(signal.SIGTERM)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi import HTTPException
 
-class ServiceError(Exception):
+
+class ServiceError(HTTPException):
     """An error with a status, a code for programs and a message for people."""
 
     status = 422
     code = "invalid_request"
-    headers: dict[str, str] = {}
+    own_headers: dict[str, str] = {}
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
+        super().__init__(self.status, message, self.own_headers)
         self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Unauthorized(ServiceError):
@@ -22,7 +27,7 @@ class Unauthorized(ServiceError):
 
     status = 401
     code = "unauthorized"
-    headers = {"WWW-Authenticate": "Bearer"}
+    own_headers = {"WWW-Authenticate": "Bearer"}
 
 
 class UnknownModel(ServiceError):
@@ -43,7 +48,7 @@ class BodyTooLarge(ServiceError):
 
     status = 413
     code = "body_too_large"
-    headers = {"Connection": "close"}
+    own_headers = {"Connection": "close"}
 
 
 class CannotExplain(ServiceError):
@@ -58,7 +63,7 @@ class QueueFull(ServiceError):
 
     status = 503
     code = "queue_full"
-    headers = {"Retry-After": "1"}
+    own_headers = {"Retry-After": "1"}
 
 
 def error_body(code: str, message: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .errors import BodyTooLarge, ServiceError, Unauthorized, error_body
 from .service import Service
 
+CLOSING = "sk_inceptionxml_closing"  # in the state of the server: it accepts no connection more
 GUARDED = ("/v1/", "/metrics")
 
 
@@ -40,7 +41,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if self.service.draining:  # or the client's next request meets a closed door
+                if scope.get("state", {}).get(CLOSING):  # or the next one meets a closed door
                     headers = [*message.get("headers", ()), (b"connection", b"close")]
                     message = {**message, "headers": headers}
             await send(message)
@@ -119,4 +120,4 @@ def check_token(authorization: bytes, token: str) -> None:
 def answer_of(error: ServiceError) -> JSONResponse:
     """The response that an error stands for."""
     content: dict[str, Any] = error_body(error.code, error.message)
-    return JSONResponse(content, status_code=error.status, headers=error.headers)
+    return JSONResponse(content, status_code=error.status, headers=error.own_headers)

@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 from uvicorn.config import LOGGING_CONFIG
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.supervisors import Multiprocess
 
 from sk_inceptionxml.persistence.files import format_errors
@@ -26,13 +27,35 @@ from sk_inceptionxml.persistence.model import read_manifest
 
 from .app import build_app
 from .metrics import SHARED
+from .middleware import CLOSING
 from .models import ModelStore
 from .settings import Settings
 
 SWITCH_INTERVAL = 5e-4  # seconds
 KEEP_ALIVE = 75  # seconds; longer than proxies keep theirs, which must not meet a closed one
+WORKER_TIMEOUT = 60  # seconds; a worker that imports torch on a busy machine is not dead
+LAST_REQUESTS = 0.5  # seconds in which open connections may still ask when the service ends
 
 logger = logging.getLogger(__name__)
+
+
+class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """A connection that is not closed while its next request may be on its way."""
+
+    def shutdown(self) -> None:
+        """Close after the next answer, or a little later if no request comes."""
+        self.app_state[CLOSING] = True
+        self.loop.call_later(LAST_REQUESTS, super().shutdown)
+
+
+class Workers(Multiprocess):
+    """Worker processes around one socket."""
+
+    def terminate_all(self) -> None:
+        """End the workers; without them nobody would answer what this process's socket accepts."""
+        for sock in self.sockets:
+            sock.close()
+        super().terminate_all()
 
 
 def run(
@@ -98,6 +121,8 @@ def run(
         server_header=False,
         lifespan="on",
         ws="none",
+        http=PatientProtocol,
+        timeout_worker_healthcheck=WORKER_TIMEOUT,
     )
     if settings.token is None and not _is_loopback(host):
         logger.warning("Everybody who reaches %s can use this service; set a token.", host)
@@ -108,7 +133,7 @@ def run(
             uvicorn.Server(config).run()
         return
     with _shared_figures():
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        Workers(config, sockets=[config.bind_socket()]).run()
 
 
 def _start_app(

@@ -119,7 +119,7 @@ def _finisher(
     return finish
 
 
-def service_of(request: Request) -> Service:
-    """The service that a request came to."""
+async def service_of(request: Request) -> Service:
+    """The service that a request came to. Not a plain function: those go to a thread."""
     service: Service = request.app.state.service
     return service

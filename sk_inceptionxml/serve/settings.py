@@ -36,8 +36,8 @@ class Settings:
     reload_interval : float, default=2.0
         Seconds between two looks for a changed model; 0 never looks.
     drain_seconds : float, default=1.0
-        Seconds in which the service still accepts requests after SIGTERM, while ``/readyz``
-        already says no.
+        Seconds after SIGTERM in which the service goes on, while ``/readyz`` already says no.
+        Then it accepts no connection more, and answers what it has accepted.
     device : str, default="auto"
         Where models are put, as in ``InceptionXMLClassifier.load``.
     mmap : bool, default=True
