@@ -129,3 +129,18 @@ def test_refuses_unknown_columns_matrices_and_models_without_texts():
     with pytest.raises(ValueError, match="label_texts were not given"):
         clf.partial_fit(TITLES[:2], LABELS[:2], label_texts=TEXTS)
     np.testing.assert_array_equal(clf.predict_topk(QUERIES)[1], before)
+
+
+@pytest.mark.parametrize(
+    "params", [{"n_neighbors": 0}, {"head": "sync"}, {"validation_fraction": 0}]
+)
+def test_texts_go_with_every_other_setting(params):
+    clf = small(max_epochs=3, **params).fit(TITLES, LABELS, label_texts=ALL_TEXTS)
+    labels, scores = clf.predict_topk(QUERIES, k=10_000)
+    assert labels.shape == (len(QUERIES), len(ALL_TEXTS)) and (np.diff(scores) <= 0).all()
+    for row, thing in zip(labels, NEVER, strict=True):
+        assert f"S-{thing}" in row
+    probabilities = clf.predict_proba(QUERIES)
+    assert probabilities.shape == labels.shape and probabilities.max() <= 1
+    clf.partial_fit(TITLES[:40], LABELS[:40])
+    assert "S-umbrella" in clf.predict_topk(["umbrella"], k=10)[0]
