@@ -223,13 +223,8 @@ class KernelNeighbours:
         if exclude is not None:
             cosine[np.arange(n), exclude] = 0
         bound = np.full(n, np.nextafter(np.float32(0), np.float32(1)))
-        n_blocks = BLOCKS_A_PLACE * self.n_neighbors
-        depth = m // n_blocks
-        if depth > 1:
-            # k blocks hold a value of the bound or more, so the k-th largest value is no smaller
-            best = cosine[:, : depth * n_blocks].reshape(n, depth, n_blocks).max(axis=1)
-            place = n_blocks - self.n_neighbors
-            bound = np.maximum(bound, np.partition(best, place, axis=1)[:, place])
+        least = _least_of_largest(cosine, self.n_neighbors)
+        bound = bound if least is None else np.maximum(bound, least)
         likely = [np.flatnonzero(row >= least) for row, least in zip(cosine, bound, strict=True)]
         return [(some, row[some]) for some, row in zip(likely, cosine, strict=True)]
 
@@ -297,6 +292,10 @@ def largest(rows: np.ndarray, values: np.ndarray, k: int, exclude: int = -1) -> 
         rows, values = rows[kept], values[kept]
     if len(rows) <= k:
         return np.sort(rows).astype(np.int64)
+    least = _least_of_largest(values[None], k)
+    if least is not None:  # a partition of all of many values is slow where they are often equal
+        likely = values >= least[0]
+        rows, values = rows[likely], values[likely]
     bound = np.partition(values, len(values) - k)[len(values) - k]
     sure, tied = rows[values > bound], rows[values == bound]
     n_more = k - len(sure)
@@ -306,6 +305,21 @@ def largest(rows: np.ndarray, values: np.ndarray, k: int, exclude: int = -1) -> 
         chance = (tied.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
         tied = tied[np.argsort(chance)[:n_more]]
     return np.sort(np.concatenate([sure, tied])).astype(np.int64)
+
+
+def _least_of_largest(values: np.ndarray, k: int) -> np.ndarray | None:
+    """A bound (n,) that the k-th largest of each row of values (n, m) reaches; None for short rows.
+
+    Of many blocks, k have a maximum of the bound or more.
+    """
+    n, m = values.shape
+    n_blocks = BLOCKS_A_PLACE * k
+    depth = m // n_blocks
+    if depth < 2:
+        return None
+    best = values[:, : depth * n_blocks].reshape(n, depth, n_blocks).max(axis=1)
+    bound: np.ndarray = np.partition(best, n_blocks - k, axis=1)[:, n_blocks - k]
+    return bound
 
 
 _memory = threading.local()
