@@ -41,13 +41,14 @@ TORCH_FREE = [
 ]
 # a room never imports from the rooms named here, nor does what it imports
 FORBIDDEN = {
-    "_utils": ["text", "data", "labels", "network", "ranking", "training", "persistence"],
-    "text": ["data", "labels", "network", "ranking", "training", "persistence"],
-    "labels": ["text", "data", "network", "ranking", "training", "persistence"],
-    "data": ["network", "ranking", "training", "persistence"],
-    "network": ["ranking", "training", "persistence"],
-    "ranking": ["training", "persistence"],
-    "training": ["persistence"],
+    "_utils": ["text", "data", "labels", "network", "ranking", "training", "persistence", "serve"],
+    "text": ["data", "labels", "network", "ranking", "training", "persistence", "serve"],
+    "labels": ["text", "data", "network", "ranking", "training", "persistence", "serve"],
+    "data": ["network", "ranking", "training", "persistence", "serve"],
+    "network": ["ranking", "training", "persistence", "serve"],
+    "ranking": ["training", "persistence", "serve"],
+    "training": ["persistence", "serve"],
+    "persistence": ["serve"],
 }
 
 

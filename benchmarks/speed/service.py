@@ -164,7 +164,9 @@ class Load:
 
     @property
     def n_lost(self) -> int:
-        return sum(n for outcome, n in self.outcomes.items() if outcome not in ("200", "not accepted"))
+        return sum(
+            n for outcome, n in self.outcomes.items() if outcome not in ("200", "not accepted")
+        )
 
     def __str__(self) -> str:
         p50, p95, p99, most = np.quantile(self.milliseconds, [0.5, 0.95, 0.99, 1.0])
@@ -256,7 +258,9 @@ def malformed_requests(draw: random.Random) -> list[Callable[[], bytes]]:
         lambda: post("/v1/predict", b'{"texts": "x", "threshold": Infinity}'),
         lambda: post("/v1/predict", b'{"texts": "' + b"x" * (1 << 20) + b'"}'),
         lambda: post("/v1/predict", b"texts=x", "application/x-www-form-urlencoded"),
-        lambda: post("/v1/predict", b'{"texts": "x"}', "text/plain; charset=\xff".encode().decode()),
+        lambda: post(
+            "/v1/predict", b'{"texts": "x"}', "text/plain; charset=\xff".encode().decode()
+        ),
         lambda: post("/v1/explain", json.dumps({"text": draw.choice([1, [], None])}).encode()),
         lambda: post("/v1/projects/model/suggest", b"", "application/x-www-form-urlencoded"),
         lambda: post(
@@ -308,7 +312,9 @@ def malformed(model: Path, texts: list[str], args: argparse.Namespace) -> bool:
         found = asyncio.run(send(args.malformed))
         growth = _memory(process.pid) - before
         load = asyncio.run(_load(port, texts, 20, 1))  # it is as well as before
-    print(f"{args.malformed} malformed requests: {dict(found)}; memory {growth:+.1f} MB; then {load}")
+    print(
+        f"{args.malformed} malformed requests: {dict(found)}; memory {growth:+.1f} MB; then {load}"
+    )
     return set(found) == {"4xx"} and growth < 20 and not load.n_lost
 
 

@@ -7,8 +7,8 @@ import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from .errors import ServiceError, error_body
 from .models import LoadedModel
@@ -94,15 +94,15 @@ async def predict(question: Question, service: Shared) -> Response:
     texts = [question.texts] if isinstance(question.texts, str) else question.texts
     check_texts(texts, service.settings)
     if question.k > service.settings.max_k:
-        raise ServiceError(f"k is {question.k}; this service returns up to {service.settings.max_k}.")
+        raise ServiceError(
+            f"k is {question.k}; this service returns up to {service.settings.max_k}."
+        )
     if question.labels is not None and len(question.labels) > 1000:
         raise ServiceError("labels holds more than 1,000 labels.")
     loaded = service.store.get(question.model)
     found = await service.predict(loaded, texts, question.k, question.threshold, question.labels)
     predictions = [{"labels": labels} for labels in found]
-    return plain_json(
-        {"model": loaded.name, "version": loaded.version, "predictions": predictions}
-    )
+    return plain_json({"model": loaded.name, "version": loaded.version, "predictions": predictions})
 
 
 @router.post(

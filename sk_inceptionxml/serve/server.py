@@ -99,7 +99,9 @@ def run(
     """
     for name, value, least, most in (("port", port, 0, 65535), ("workers", workers, 1, 1024)):
         if not isinstance(value, Integral) or isinstance(value, bool) or not least <= value <= most:
-            raise ValueError(f"{name} must be an integer from {least} to {most}, got {value!r:.80}.")
+            raise ValueError(
+                f"{name} must be an integer from {least} to {most}, got {value!r:.80}."
+            )
     settings = settings or Settings()
     if token is not None:
         settings = replace(settings, token=token)
