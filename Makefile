@@ -3,7 +3,7 @@ BIN := .venv/bin
 # threads that wait must sleep: spinning ones cost three to four times on a busy small machine
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-cluster test-gpu lint doctest examples clean
+.PHONY: demo test test-browser test-cluster test-gpu lint doctest examples clean
 
 demo: .venv/.installed  ## train on real short texts and print the results
 	$(BIN)/python examples/quickstart.py
@@ -25,6 +25,9 @@ examples: .venv/.installed-test  ## run the examples that draw figures, without 
 		echo $$example; MPLBACKEND=Agg $(BIN)/python -W error $$example || exit 1; \
 	done
 
+test-browser: .venv/.installed-browser  ## try the page in a real browser: needs chromium-driver
+	$(BIN)/python -m pytest tests/browser
+
 lint: .venv/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,6 +43,11 @@ lint: .venv/.installed-lint
 
 .venv/.installed-test: .venv/.installed
 	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/.installed-browser: .venv/.installed-test tests/browser/requirements.txt
+	$(BIN)/pip install -q -c constraints.txt -r tests/browser/requirements.txt
+	npm install --silent --no-save --prefix .venv axe-core@4.14.1
 	touch $@
 
 .venv/.installed-lint: .venv/.installed-test

@@ -43,14 +43,15 @@ TORCH_FREE = [
 ]
 # a room never imports from the rooms named here, nor does what it imports
 FORBIDDEN = {
-    "_utils": ["text", "data", "labels", "network", "ranking", "training", "persistence"],
-    "text": ["data", "labels", "network", "ranking", "training", "persistence"],
-    "labels": ["text", "data", "network", "ranking", "training", "persistence"],
-    "data": ["network", "ranking", "training", "persistence"],
-    "network": ["ranking", "training", "persistence"],
-    "ranking": ["training", "persistence"],
-    "training": ["persistence"],
-    "inspection": ["text", "data", "network", "ranking", "training", "persistence"],
+    "_utils": ["text", "data", "labels", "network", "ranking", "training", "persistence", "serve"],
+    "text": ["data", "labels", "network", "ranking", "training", "persistence", "serve"],
+    "labels": ["text", "data", "network", "ranking", "training", "persistence", "serve"],
+    "data": ["network", "ranking", "training", "persistence", "serve"],
+    "network": ["ranking", "training", "persistence", "serve"],
+    "ranking": ["training", "persistence", "serve"],
+    "training": ["persistence", "serve"],
+    "persistence": ["serve"],
+    "inspection": ["text", "data", "network", "ranking", "training", "persistence", "serve"],
     "metrics": ["model_selection", "inspection"],
     "model_selection": ["inspection"],
 }

@@ -7,8 +7,8 @@ import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from .errors import ServiceError, error_body
 from .models import LoadedModel

@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +201,8 @@ class ModelStore:
             name=name,
             model=model,
             version=version[:12],
-            modified=datetime.fromtimestamp(manifest.stat().st_mtime, timezone.utc),
-            loaded=datetime.now(timezone.utc),
+            modified=datetime.fromtimestamp(manifest.stat().st_mtime, UTC),
+            loaded=datetime.now(UTC),
             stamp=before,
             label_counts=dict(counts),
         )

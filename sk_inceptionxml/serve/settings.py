@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 MOST_LABELS = 100  # that a prediction ranks with the lexical memory
 
@@ -84,15 +85,15 @@ class Settings:
             raise TypeError("examples must be a list of str, the titles that the page offers.")
 
 
-def _check_whole(name: str, value: object, most: int | None = None) -> None:
+def _check_whole(name: str, value: Any, most: int | None = None) -> None:
     top = math.inf if most is None else most
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= value <= top:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) <= top:
         span = "a positive integer" if most is None else f"an integer from 1 to {most}"
         raise ValueError(f"{name} must be {span}, got {value!r:.80}.")
 
 
-def _check_seconds(name: str, value: object) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < math.inf:
+def _check_seconds(name: str, value: Any) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) < math.inf:
         raise ValueError(f"{name} must be a number of seconds, 0 or more, got {value!r:.80}.")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -28,7 +28,7 @@ class Model:
 
 
 def loaded(model):
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     return LoadedModel("m", model, "1", now, now, (), {})
 
 
