@@ -35,9 +35,9 @@ def seen(monkeypatch):
         seen["trained"], seen["held_out"] = data, held_out
         return train(self, data, held_out, *args)
 
-    def watch_candidates(self, tokens, features, exclude=None, reading=None):
+    def watch_candidates(self, tokens, features, exclude=None, reading=None, evidence=None):
         seen["features"], seen["exclude"] = features, exclude
-        return candidates(self, tokens, features, exclude, reading)
+        return candidates(self, tokens, features, exclude, reading, evidence)
 
     monkeypatch.setattr(InceptionXMLClassifier, "_train", watch_train)
     monkeypatch.setattr(Ranker, "candidates", watch_candidates)
