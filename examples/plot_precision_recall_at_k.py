@@ -37,7 +37,6 @@ clf = InceptionXMLClassifier(
     embedding_dim=64, n_filters=16, max_epochs=6, batch_size=32, random_state=0
 )
 clf.fit(X_train, y_train)
-display = PrecisionRecallAtKDisplay.from_estimator(clf, X_test, y_test, name="InceptionXML")
 
 # %%
 # Nearest neighbours on the same axes

@@ -93,8 +93,9 @@ def style(
 def from_zero(ax: Any) -> None:
     """Let the vertical scale begin at 0 and hold every line, also those drawn before."""
     ax.relim()
-    ax.autoscale(axis="y")
-    ax.set_ylim(bottom=0)
+    highest = float(ax.dataLim.y1)
+    if 0 < highest < float("inf"):
+        ax.set_ylim(0, 1.05 * highest)
 
 
 def label_of(name: str | None, what: str) -> str:
