@@ -105,13 +105,12 @@ def run(
     settings = settings or Settings()
     if token is not None:
         settings = replace(settings, token=token)
-    if settings.threads is None:
-        # one processor is left to what is not prediction: sockets, JSON, the system
-        settings = replace(settings, threads=max(1, (_processors() - 1) // workers))
+    # one processor is left to what is not prediction: sockets, JSON, the system
+    threads = settings.threads or max(1, (_processors() - 1) // workers)
     store = ModelStore(models, settings.device, settings.mmap)
     _check_directories(store)
     config = uvicorn.Config(
-        partial(_start_app, models, settings, settings.threads),
+        partial(_start_app, models, settings, threads),
         factory=True,
         host=host,
         port=int(port),
@@ -131,7 +130,7 @@ def run(
     if workers == 1:
         store.load()  # an error of a model is the caller's to see
         config.app = partial(build_app, store, settings)
-        with _few_threads(settings.threads):
+        with _few_threads(threads):
             uvicorn.Server(config).run()
         return
     with _shared_figures():
