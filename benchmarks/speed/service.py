@@ -50,6 +50,7 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.opens = True  # as a load balancer that has not seen /readyz say no
         self.idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self, raw: bytes) -> tuple[int, bytes]:
@@ -58,12 +59,14 @@ class Client:
         Raises
         ------
         ConnectionRefusedError
-            If the service accepts no connection any more.
+            If there is no connection, and none may be opened or is accepted.
         Lost
             If it accepted one and did not answer.
         """
         while self.idle and (self.idle[-1][0].at_eof() or self.idle[-1][1].is_closing()):
             self.idle.pop()[1].close()
+        if not self.idle and not self.opens:
+            raise ConnectionRefusedError
         pair = self.idle.pop() if self.idle else await asyncio.open_connection(HOST, self.port)
         reader, writer = pair
         try:
@@ -190,7 +193,7 @@ async def _load(port: int, texts: list[str], rate: float, seconds: float) -> Loa
 
 
 def stopped(model: Path, texts: list[str], args: argparse.Namespace) -> bool:
-    """SIGTERM under load: what was accepted is answered."""
+    """SIGTERM under load: every request on an open connection is answered."""
     with service(model, args.workers) as (process, port):
 
         async def both() -> Load:
@@ -198,6 +201,8 @@ def stopped(model: Path, texts: list[str], args: argparse.Namespace) -> bool:
             running = asyncio.create_task(load.run(30))
             await asyncio.sleep(4)
             process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.5)  # a balancer has looked at /readyz by now
+            load.client.opens = False
             await running
             return load
 
@@ -207,19 +212,21 @@ def stopped(model: Path, texts: list[str], args: argparse.Namespace) -> bool:
 
 
 def swapped(model: Path, texts: list[str], args: argparse.Namespace) -> bool:
-    """A model saved over the one that is served, twice: no request is lost."""
+    """A model saved over the one that is served, twice, at half the rate: no request is lost."""
     with service(model, args.workers) as (_, port):
 
         async def both() -> Load:
-            load = Load(port, texts, args.rate)
-            running = asyncio.create_task(load.run(24))
-            for threshold in ("0.4", "0.6"):
+            load = Load(port, texts, args.rate / 2)
+            running = asyncio.create_task(load.run(120))
+            for n_versions, threshold in ((2, "0.4"), (3, "0.6")):
                 await asyncio.sleep(2)
                 saving = await asyncio.create_subprocess_exec(
                     sys.executable, "-c", SAVE_ANEW, str(model), threshold
                 )
                 await saving.wait()
-                await asyncio.sleep(4)
+                while len(load.versions) < n_versions and not running.done():
+                    await asyncio.sleep(0.1)
+            load.stopped.set()
             await running
             return load
 

@@ -107,7 +107,6 @@ def run(
         settings = replace(settings, token=token)
     # one processor is left to what is not prediction: sockets, JSON, the system
     threads = settings.threads or max(1, (_processors() - 1) // workers)
-    settings = replace(settings, threads=threads)
     store = ModelStore(models, settings.device, settings.mmap)
     _check_directories(store)
     config = uvicorn.Config(

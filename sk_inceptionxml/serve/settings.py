@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any
 
 MOST_LABELS = 100  # that a prediction ranks with the lexical memory
 
@@ -87,13 +85,13 @@ class Settings:
 
 def _check_whole(name: str, value: Any, most: int | None = None) -> None:
     top = math.inf if most is None else most
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) <= top:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= top:
         span = "a positive integer" if most is None else f"an integer from 1 to {most}"
         raise ValueError(f"{name} must be {span}, got {value!r:.80}.")
 
 
-def _check_seconds(name: str, value: Any) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) < math.inf:
+def _check_seconds(name: str, value: object) -> None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
         raise ValueError(f"{name} must be a number of seconds, 0 or more, got {value!r:.80}.")
 
 

@@ -78,7 +78,7 @@ class Running:
         self.url = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}/"
 
     def stop(self) -> None:
-        self.server.should_exit = self.server.force_exit = True
+        self.server.should_exit = True
         self.thread.join(10)
 
 

@@ -74,11 +74,10 @@ class Page:
         assert AXE.is_file(), f"{AXE} is missing; make test-browser installs it"
         time.sleep(0.3)  # until bars have grown
         self.browser.execute_script(AXE.read_text(encoding="utf-8"))
-        found = self.browser.execute_async_script(
+        return self.browser.execute_async_script(
             "const done = arguments[0]; axe.run().then(r => done(r.violations.map("
             "v => [v.id, v.help, v.nodes.map(n => n.html.slice(0, 120))])))"
         )
-        return found
 
     def overflow(self):
         return self.browser.execute_script(
@@ -317,6 +316,11 @@ def test_axe_finds_nothing_and_nothing_overflows(page, size, scheme):
     found["list"] = page.violations()
     assert page.overflow() <= 0
     assert not any(found.values()), found
+
+
+def test_axe_would_find_something(page):
+    page.browser.execute_script("document.querySelector('.ask label').remove()")
+    assert [rule for rule, _, _ in page.violations()]
 
 
 def test_nothing_moves_where_motion_is_not_wanted(page):

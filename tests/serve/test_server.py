@@ -38,7 +38,7 @@ def get(port, path, timeout=5):
 
 
 class Asking(threading.Thread):
-    """Asks again and again on one connection, until the service accepts no more."""
+    """Asks again and again on one connection, until the service closes it after an answer."""
 
     def __init__(self, port):
         super().__init__()
@@ -46,22 +46,19 @@ class Asking(threading.Thread):
 
     def run(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        body = json.dumps({"texts": ["red boat", "blue kite"]})
-        while not self.over.is_set():
-            try:
-                connection.connect() if connection.sock is None else None
-            except ConnectionRefusedError:
-                return
-            try:
-                connection.request(
-                    "POST", "/v1/predict", body, {"Content-Type": "application/json"}
-                )
+        body, kind = json.dumps({"texts": ["red boat", "blue kite"]}), "application/json"
+        try:
+            while not self.over.is_set():
+                connection.request("POST", "/v1/predict", body, {"Content-Type": kind})
                 answer = connection.getresponse()
                 answer.read()
                 self.statuses.append(answer.status)
-            except (OSError, http.client.HTTPException) as error:
-                self.lost.append(repr(error))
-                connection.close()
+                if answer.headers["connection"] == "close":
+                    return
+        except (OSError, http.client.HTTPException) as error:
+            self.lost.append(repr(error))
+        finally:
+            connection.close()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
