@@ -83,7 +83,7 @@ class Settings:
             raise TypeError("examples must be a list of str, the titles that the page offers.")
 
 
-def _check_whole(name: str, value: Any, most: int | None = None) -> None:
+def _check_whole(name: str, value: object, most: int | None = None) -> None:
     top = math.inf if most is None else most
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= top:
         span = "a positive integer" if most is None else f"an integer from 1 to {most}"
