@@ -158,8 +158,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         ``max_epochs``, in which the learning rate rises, do not count.
     tail_weight : float, default=0.05
         How much more a hit of a rare label counts in the fusion: one of a label with n training
-        rows counts ``(1 + n) ** -tail_weight``. 0.2 to 0.5 bring rare labels to the front, and
-        cost some precision at 1. ``retune`` changes it after ``fit``.
+        rows counts ``(1 + n) ** -tail_weight``. 0.1 to 0.3 bring rare labels to the front, and
+        cost precision at 1. ``retune`` changes it after ``fit``.
     calibrate : {"auto", "isotonic", "sigmoid"} or None, default="auto"
         Maps of the fused probabilities, fitted on the held-out rows; never change the ranking.
     warm_start : bool, default=False
