@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NoReturn
 
 PathLike = str | os.PathLike[str]
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 
@@ -32,7 +32,7 @@ def iter_lines(
         yield from _numbered(path, stream, keep_ends)
         return
     with open(path, "rb") as opened:  # once: a pipe gives its bytes only once
-        if opened.peek(2)[:2] != _GZIP_MAGIC:
+        if opened.peek(2)[:2] != GZIP_MAGIC:
             yield from _numbered(path, opened, keep_ends)
             return
         with gzip.GzipFile(fileobj=opened) as plain:

@@ -12,9 +12,8 @@ from typing import Any, BinaryIO, NoReturn
 from sklearn.utils import Bunch
 
 from ._csv import check_separator, split_labels
-from ._io import PathLike
+from ._io import GZIP_MAGIC, PathLike
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _ROWS_AT_ONCE = 8192
 
 
@@ -150,7 +149,7 @@ def _plain(path: PathLike, stream: BinaryIO) -> Any:
     """The file, decompressed in memory where it is gzip: Parquet is read from its end."""
     magic = stream.read(2)
     stream.seek(0)
-    if magic != _GZIP_MAGIC:
+    if magic != GZIP_MAGIC:
         return stream
     try:
         return io.BytesIO(gzip.decompress(stream.read()))

@@ -40,10 +40,8 @@ def parts_of(fusion: Fusion, c: Candidates, place: int) -> dict[str, float]:
     return out
 
 
-def log_odds_of(ranker: Ranker, rows: Rows, label: int, reading: Reading) -> np.ndarray:
+def log_odds_of(c: Candidates, log_odds: np.ndarray, label: int) -> np.ndarray:
     """Log-odds (n,) of one label for rows; where it is no candidate, those of the last one."""
-    c = _candidates(ranker, rows, reading)
-    log_odds = ranker.fusion.log_odds(c)
     lowest = np.where(np.isfinite(log_odds), log_odds, 0).min(axis=1, initial=0)
     own = np.where(c.labels == label, log_odds, -np.inf).max(axis=1, initial=-np.inf)
     found: np.ndarray = np.where(np.isfinite(own), own, lowest)
@@ -60,7 +58,7 @@ def neighbours_of(ranker: Ranker, rows: Rows, label: int, k: int) -> list[dict[s
         return []
     features = memory.transform(rows)
     numbers, weights = memory.neighbours.weights_of(features)
-    X, Y = memory.neighbours.X_[numbers], memory.neighbours.Y_[numbers]
+    X, Y = memory.neighbours.rows(numbers)
     cosine = (X @ features[[0]].T).toarray().ravel()
     has = np.zeros(len(numbers), dtype=bool)
     pairs = sp.coo_array(Y)
@@ -104,17 +102,16 @@ def explain(
     n_neighbours : int
     reading : Reading
     """
-    c = _candidates(ranker, row, reading)
-    log_odds = ranker.fusion.log_odds(c)
+    c, log_odds = ranker.scored(row, reading)
     labels, ranked = rank(c.labels, log_odds, c.labels.shape[1])
     if label is None:
         label = int(labels[0, 0])
     places = np.flatnonzero(c.labels[0] == label)
-    own, probability, parts = float(log_odds_of(ranker, row, label, reading)[0]), 0.0, {}
+    own, probability, parts = float(log_odds_of(c, log_odds, label)[0]), 0.0, {}
     if len(places):
         parts = parts_of(ranker.fusion, c, int(places[0]))
         probability = float(ranker.calibration(ranked)[0, np.flatnonzero(labels[0] == label)[0]])
-    changes = own - log_odds_of(ranker, without, label, reading)
+    changes = own - log_odds_of(*ranker.scored(without, reading), label)
     return {
         "label": ranker.labels.classes_[[label]].tolist()[0],
         "probability": probability,
@@ -127,8 +124,3 @@ def explain(
         ],
         "neighbours": neighbours_of(ranker, row, label, n_neighbours),
     }
-
-
-def _candidates(ranker: Ranker, rows: Rows, reading: Reading) -> Candidates:
-    evidence = ranker.evidence(rows)
-    return ranker.candidates(rows.tokens, ranker.features(rows), reading=reading, evidence=evidence)

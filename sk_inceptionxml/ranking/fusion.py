@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from .label_texts import TextEvidence
+from .pairs import best_places, find
 
 LOGIT_LIMIT = 15.0
 TAIL_WEIGHT = 0.05  # a hit of a label with n training rows counts (1 + n) ** -0.05
@@ -49,8 +50,7 @@ def top_entries(scores: sp.csr_array, k: int) -> tuple[np.ndarray, np.ndarray]:
     # bits of positive floats are in the order of the floats; of equal ones the first stays first
     order = np.argsort((row << 32) - value.view(np.int32), kind="stable")
     column, value = column[order], value[order]  # row is sorted: it is the same in this order
-    place = np.arange(len(row)) - np.searchsorted(row, np.arange(n))[row]
-    keep = place < k
+    place, keep = best_places(row, n, k)
     columns = np.full((n, k), -1, dtype=np.int64)
     values = np.zeros((n, k), dtype=np.float32)
     columns[row[keep], place[keep]] = column[keep]
@@ -81,7 +81,6 @@ def join_candidates(
         ``log(1 + training rows)`` of every label.
     n_first : int, optional
         Labels from this number on came later, and do not count for those before them.
-
     evidence : TextEvidence, optional
         Of the texts of labels.
 
@@ -131,17 +130,14 @@ def join_candidates(
 
 def contains(sorted_keys: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Whether each key is among the sorted ones."""
-    if not len(sorted_keys):
-        return np.zeros(keys.shape, dtype=bool)
-    place = np.searchsorted(sorted_keys, keys).clip(max=len(sorted_keys) - 1)
-    return np.asarray(sorted_keys[place] == keys)
+    return find(sorted_keys, keys)[1]
 
 
 def _values_at(sorted_keys: np.ndarray, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
     if not len(sorted_keys):
         return np.zeros(keys.shape, dtype=np.float32)
-    place = np.searchsorted(sorted_keys, keys).clip(max=len(sorted_keys) - 1)
-    return np.where(sorted_keys[place] == keys, values[place], 0.0)
+    place, found = find(sorted_keys, keys)
+    return np.where(found, values[place], 0.0)
 
 
 def hits(labels: np.ndarray, Y: sp.csr_array) -> np.ndarray:
@@ -268,13 +264,18 @@ class Fusion:
         model = LogisticRegression(C=1.0, max_iter=500).fit(F, hit)
         self.unseen_ = np.append(model.coef_[0], model.intercept_)
 
+    def anew(self, n_labels: int) -> Fusion:
+        """Not yet fitted, of the same evidence; what a text alone is worth stays until learned."""
+        new = Fusion(n_labels, self.lexical, self.text, self.tail_weight)
+        new.unseen_ = self.unseen_
+        return new
+
     def updated(self, c: Candidates, hits: np.ndarray, sample_weight: np.ndarray | None) -> Fusion:
         """A fusion on the way to a fit on further rows, as far as they are more than those before.
 
         Network and memory change as they learn, so that at most 500 earlier rows count.
         """
-        new = Fusion(self.n_first, self.lexical, self.text, self.tail_weight)
-        new.fit(c, hits, sample_weight)
+        new = self.anew(self.n_first).fit(c, hits, sample_weight)
         if not new.n_rows:
             return self
         share = new.n_rows / (new.n_rows + np.clip(self.n_rows, FIXED_ROWS, REMEMBERED_ROWS))

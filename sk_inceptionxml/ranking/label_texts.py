@@ -15,9 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from sk_inceptionxml._utils.sparse import row_numbers
 from sk_inceptionxml.text.words import split_words
 
 from .features import word_ngrams
+from .pairs import best_places, find
 
 LEAST_COVERAGE = 0.3  # of n-grams, below which a text is no evidence
 QUERIES_AT_ONCE = 256
@@ -38,13 +40,10 @@ class TextEvidence(NamedTuple):
     def at(self, labels: np.ndarray) -> np.ndarray:
         """Coverages (3, n, m) of labels (n, m); 0 where there is no evidence."""
         out = np.zeros((3, *labels.shape), dtype=np.float32)
-        if not len(self.row):
-            return out
-        width = 1 + max(int(self.label.max()), int(labels.max(initial=0)))
-        keys = self.row * width + self.label
+        width = 1 + max(int(self.label.max(initial=0)), int(labels.max(initial=0)))
         wanted = np.arange(len(labels))[:, None] * width + labels
-        place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-        found = (keys[place] == wanted) & (labels >= 0)
+        place, found = find(self.row * width + self.label, wanted)
+        found &= labels >= 0
         for values, kind in zip((self.ngrams, self.words, self.query), out, strict=True):
             kind[found] = values[place[found]]
         return out
@@ -54,9 +53,8 @@ class TextEvidence(NamedTuple):
         strength = self.ngrams * self.query * (1 + self.words)
         order = np.lexsort((self.label, -strength, self.row))
         row = self.row[order]
-        place = np.arange(len(row)) - np.searchsorted(row, np.arange(self.n_queries))[row]
+        place, kept = best_places(row, self.n_queries, k)
         labels = np.full((self.n_queries, k), -1, dtype=np.int64)
-        kept = place < k
         labels[row[kept], place[kept]] = self.label[order[kept]]
         return labels
 
@@ -146,21 +144,18 @@ class LabelTexts:
     def _evidence(self, queries: Sequence[str], first: int) -> list[np.ndarray]:
         words = list(map(split_words, queries))
         shared, own = self._ngrams.shared(list(map(_ngrams_of, words)))
-        row = np.repeat(np.arange(len(queries)), np.diff(shared.indptr))
+        row = row_numbers(shared)
         coverage = shared.data / self._ngrams.total[shared.indices]
         kept = np.flatnonzero(coverage >= LEAST_COVERAGE)
         row, text, coverage = row[kept], shared.indices[kept].astype(np.int64), coverage[kept]
         of_query = shared.data[kept] / np.maximum(own[row], 1e-9)
         by_word, _ = self._words.shared(words)
         n_texts = len(self.texts)
-        word_row = np.repeat(np.arange(len(queries)), np.diff(by_word.indptr))
         by_word.sort_indices()
-        keys, wanted = word_row * n_texts + by_word.indices, row * n_texts + text
+        keys = row_numbers(by_word) * n_texts + by_word.indices
+        place, found = find(keys, row * n_texts + text)
         whole = np.zeros(len(row), dtype=np.float32)
-        if len(keys):
-            place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-            found = keys[place] == wanted
-            whole[found] = by_word.data[place[found]] / self._words.total[text[found]]
+        whole[found] = by_word.data[place[found]] / self._words.total[text[found]]
         label = self.owner[text]
         order = np.lexsort((-of_query, -coverage - whole, label, row))
         row, label = row[order], label[order]

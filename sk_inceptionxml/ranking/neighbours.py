@@ -99,6 +99,15 @@ class KernelNeighbours:
         parts = [segment.Y for segment in self.segments_]
         return parts[0] if len(parts) == 1 else stack_labels(parts)
 
+    def rows(self, numbers: np.ndarray) -> tuple[sp.csr_array, sp.csr_array]:
+        """Some training rows (n, n_words) and their labels (n, n_labels)."""
+        found = []
+        for matrix, width in (("X", self.n_words), ("Y", self.n_labels)):
+            columns, values, sizes = rows_of(self.segments_, numbers, matrix)
+            starts = np.concatenate([[0], np.cumsum(sizes)])
+            found.append(sp.csr_array((values, columns, starts), shape=(len(numbers), width)))
+        return found[0], found[1]
+
     def score(
         self, queries: sp.csr_array, n_threads: int = 1, exclude: np.ndarray | None = None
     ) -> sp.csr_array:

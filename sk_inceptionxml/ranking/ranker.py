@@ -159,6 +159,12 @@ class Ranker:
             labels, logits, scores, LEXICAL_CANDIDATES, self.log_counts, n_first, evidence
         )
 
+    def scored(self, rows: Rows, reading: Reading | None = None) -> tuple[Candidates, np.ndarray]:
+        """Candidates of rows and their log-odds (n, m), -inf where there is none."""
+        evidence = self.evidence(rows)
+        c = self.candidates(rows.tokens, self.features(rows), reading=reading, evidence=evidence)
+        return c, self.fusion.log_odds(c)
+
     def rank(
         self, rows: Rows, k: int, reading: Reading | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -184,10 +190,8 @@ class Ranker:
         for start in range(0, n, ROWS_AT_ONCE):
             part = np.arange(start, min(start + ROWS_AT_ONCE, n))
             some = rows.take(part)
-            candidates = self.candidates(
-                some.tokens, self.features(some), reading=reading, evidence=self.evidence(some)
-            )
-            ranked = candidates.labels, self.fusion.log_odds(candidates)
+            candidates, log_odds = self.scored(some, reading)
+            ranked = candidates.labels, log_odds
             if k > NETWORK_CANDIDATES:
                 further = self.network_topk(some.tokens, k, reading)
                 ranked = add_further(candidates, ranked[1], *further, self.fusion.n_first)

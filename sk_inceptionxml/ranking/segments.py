@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from sk_inceptionxml._utils.sparse import row_numbers
+
 FEW_ENTRIES = 8192
 
 
@@ -39,8 +41,7 @@ class Segment:
     def of(cls, first: int, X: sp.csr_array, Y: sp.csr_array) -> Segment:
         """The segment of some rows, which begins with row number ``first``."""
         X, Y = stored(X, np.float32), stored(Y)
-        row = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-        squares = np.bincount(row, X.data.astype(np.float64) ** 2, minlength=X.shape[0])
+        squares = np.bincount(row_numbers(X), X.data.astype(np.float64) ** 2, minlength=X.shape[0])
         return cls(first, X, Y, sp.csr_array(X.T), squares, bool((X.data > 0).all()))
 
     @property

@@ -10,7 +10,7 @@ from sk_inceptionxml.data.split import HeldOut, shared_columns
 
 from .batched import network_ndcg
 from .calibration import PLACES, fit_calibration
-from .fusion import Fusion, hits, recall
+from .fusion import hits, recall
 from .ranker import Ranker
 
 
@@ -50,9 +50,7 @@ def tune(ranker: Ranker, held_out: HeldOut, method: str | None) -> Ranker:
         shared = ranker.label_counts[candidates.labels] > 1
         candidates = candidates._replace(labels=np.where(shared, candidates.labels, -1))
         hit &= shared
-    before = ranker.fusion
-    fusion = Fusion(ranker.labels.n_labels, before.lexical, before.text, before.tail_weight)
-    fusion.fit(candidates, hit, data.weight)
+    fusion = ranker.fusion.anew(ranker.labels.n_labels).fit(candidates, hit, data.weight)
     log_odds = fusion.log_odds(candidates)
     best = np.argsort(-log_odds, axis=1, kind="stable")[:, :PLACES]
     calibration = fit_calibration(
