@@ -64,7 +64,7 @@ def take(arrays: ArrayFile, name: str, shape: tuple[int, ...]) -> np.ndarray:
         integers = stored.view(np.int8) if precision == "int8" else _singles(stored, width)
         if integers.size and np.abs(integers.astype(np.int16)).max() > most:
             fail(f"{arrays.file}: {name}.{precision} is out of range.")
-        wide = np.repeat(scale.astype(np.float32), GROUP, axis=1)[:, :width]
+        wide = _spread(scale, width)
         with np.errstate(over="ignore"):
             values = (integers * wide).astype(np.float16).astype(np.float32)
         if not np.isfinite(values).all():
@@ -87,9 +87,14 @@ def _quantise(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     largest = np.maximum.reduceat(np.abs(rows), starts, axis=1)
     limit = np.float32(65_000 / most)  # half precision holds no number as large as 66,000
     scale = np.minimum(largest / most, limit).astype(np.float16)
-    wide = np.repeat(scale.astype(np.float32), GROUP, axis=1)[:, :width]
+    wide = _spread(scale, width)
     quotient = np.divide(rows, wide, out=np.zeros_like(rows), where=wide > 0)
     return np.rint(quotient).clip(-most, most).astype(np.int8), scale
+
+
+def _spread(scale: np.ndarray, width: int) -> np.ndarray:
+    """The scale of every weight (n, width), float32, by those of the groups."""
+    return np.repeat(scale.astype(np.float32), GROUP, axis=1)[:, :width]
 
 
 def _pairs(integers: np.ndarray) -> np.ndarray:
