@@ -1139,7 +1139,13 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
 
     # -- persistence, tags ---------------------------------------------------------------------
 
-    def save(self, directory: str | os.PathLike[str], precision: str = "exact") -> None:
+    def save(
+        self,
+        directory: str | os.PathLike[str],
+        precision: str = "exact",
+        *,
+        mmap: bool = False,
+    ) -> None:
         """Write the fitted estimator to a directory: safetensors and JSON, nothing executable.
 
         Callbacks, clusters, embeddings and a RandomState, which predictions do not need, are left
@@ -1150,10 +1156,14 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         directory : path
             Made if absent; files of an earlier save in it are replaced.
         precision : {"exact", "int8", "int4"}, default="exact"
-            How the weights of the network are written. "exact" takes two bytes a weight, and the
-            loaded model predicts exactly as this one. "int8" takes one byte and "int4" half of
-            one, with a scale for every 32 weights; ``benchmarks/accuracy/model_size.py``
-            measures what they lose.
+            How the weights of the network are written. "exact" takes one byte for each number of a
+            label vector and two for other weights; the loaded model predicts exactly as this one.
+            "int8" takes one byte and "int4" half of one, with a scale for every 32 weights;
+            ``benchmarks/accuracy/model_size.py`` measures what they lose.
+        mmap : bool, default=False
+            Write large arrays as predictions use them. ``load(directory, mmap=True)`` then shares
+            them among the processes of a machine, and computes nothing. The files are several
+            times as large.
 
         Raises
         ------
@@ -1164,17 +1174,17 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         TypeError
             If the vectorizer holds a callable, which cannot be written as data.
         ValueError
-            If ``precision`` is not one of these, the model exceeds a limit of the format, or a
-            parameter set since is not in its range.
+            If ``precision`` is not one of these, or not "exact" with ``mmap``, the model exceeds a
+            limit of the format, or a parameter set since is not in its range.
         """
         model = self._fitted_model()
         self._check_values()
         self._check_ready(model.ranker)
-        persistence.save(*model, self.get_params(deep=False), directory, precision)
+        persistence.save(*model, self.get_params(deep=False), directory, precision, mmap)
 
     @classmethod
     def load(
-        cls, directory: str | os.PathLike[str], device: str = "auto"
+        cls, directory: str | os.PathLike[str], device: str = "auto", *, mmap: bool = False
     ) -> InceptionXMLClassifier:
         """Read what ``save`` wrote; executes nothing from the directory.
 
@@ -1183,6 +1193,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         directory : path
         device : str, default="auto"
             Where the model is put, wherever it was trained.
+        mmap : bool, default=False
+            Map large arrays of the files into memory instead of reading them, so that the
+            processes of a machine share one copy. Pays where the model was saved with
+            ``mmap=True``. The files must stay as they are while the model is in use; another
+            ``save`` to the directory leaves them in place for whoever has them open.
 
         Returns
         -------
@@ -1193,9 +1208,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         ModelFormatError
             If the directory is not a complete, unchanged model of a known format.
         ValueError, TypeError
-            If ``directory`` is no path or ``device`` is not available.
+            If ``directory`` is no path, ``device`` is not available or ``mmap`` is no bool.
         """
-        ranker, log, parameters = persistence.load(directory, device, cls._complete)
+        if not isinstance(mmap, (bool, np.bool_)):
+            raise TypeError(f"mmap must be True or False, got {mmap!r:.80}.")
+        ranker, log, parameters = persistence.load(directory, device, cls._complete, mmap)
         loaded = cls(**parameters)
         loaded._model = _Model(ranker, log)
         return loaded

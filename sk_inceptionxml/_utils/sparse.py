@@ -89,3 +89,8 @@ def unit_values(data: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def column_counts(matrix: sp.csr_array) -> np.ndarray:
     """Stored entries of every column, int64 of shape (n_columns,)."""
     return np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.int64)
+
+
+def index_type(largest: int) -> type:
+    """The integers that matrices of such sizes have for indices."""
+    return np.int32 if largest <= np.iinfo(np.int32).max else np.int64

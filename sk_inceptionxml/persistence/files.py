@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
+from sk_inceptionxml._utils.sparse import index_type
 from sk_inceptionxml.exceptions import ModelFormatError
 
 from .checks import fail, fields, list_of, one_of, whole
@@ -32,6 +34,9 @@ DTYPES = {
     "F32": np.float32,
     "F64": np.float64,
 }
+MAPPED_FROM = 1 << 16  # bytes of an array from which it is worth pages of its own
+ALIGNMENT = 64  # bytes; the rounding of matrix products may depend on it
+PADDING = "padding"  # names of what fills the gaps begin so
 _TENSOR = {
     "dtype": one_of(*DTYPES),
     "shape": list_of(whole(0), 0, 8),
@@ -119,11 +124,12 @@ def _json_float(text: str) -> float:
     return float(text)
 
 
-def read_tensors(path: Path, entry: Mapping[str, Any]) -> Arrays:
+def read_tensors(path: Path, entry: Mapping[str, Any], mmap: bool = False) -> Arrays:
     """Arrays of a safetensors file, read once: what was hashed is what is used.
 
-    Arrays lie in memory that torch allocated, since the rounding of matrix products may depend
-    on alignment.
+    Arrays lie in memory that torch allocated, which is aligned. With ``mmap``, large ones that are
+    aligned in the file are pages of it, which processes share; whoever writes to one gets a copy
+    of the page.
     """
     digest = hashlib.sha256()
     with open_regular(path, entry["size"]) as (stream, size):
@@ -131,16 +137,52 @@ def read_tensors(path: Path, entry: Mapping[str, Any]) -> Arrays:
         if n_header > min(MAX_HEADER, size - 8):
             fail(f"{path.name} has a header of {n_header} bytes.")
         header = parse_json(_take(stream, n_header, digest))
+        layout, place = _layout(header, size - 8 - n_header, path.name), 8 + n_header
+        mapped = np.memmap(stream, mode="c") if mmap else None  # type: ignore[call-overload]
+        stream.seek(place)
         arrays = {}
-        for name, dtype, shape, n_bytes in _layout(header, size - 8 - n_header, path.name):
-            buffer = torch.empty(n_bytes, dtype=torch.uint8).numpy()
-            if stream.readinto(memoryview(buffer)) != n_bytes:  # type: ignore[attr-defined,arg-type]
-                fail(f"{path.name} is cut short.")
+        for name, dtype, shape, n_bytes in layout:
+            if mapped is None or n_bytes < MAPPED_FROM or place % ALIGNMENT:
+                buffer = torch.empty(n_bytes, dtype=torch.uint8).numpy()
+                if stream.readinto(memoryview(buffer)) != n_bytes:  # type: ignore[attr-defined,arg-type]
+                    fail(f"{path.name} is cut short.")
+            else:
+                buffer = np.asarray(mapped[place : place + n_bytes])
+                stream.seek(place + n_bytes)
             digest.update(memoryview(buffer))  # type: ignore[arg-type]
-            arrays[name] = buffer.view(dtype).reshape(shape)
+            if not (name.startswith(PADDING) and n_bytes < ALIGNMENT):
+                arrays[name] = buffer.view(dtype).reshape(shape)
+            place += n_bytes
     if digest.hexdigest() != entry["sha256"]:
         fail(f"{path.name} is not what was saved (its SHA-256 differs).")
     return arrays
+
+
+def write_aligned(arrays: Arrays, path: Path) -> None:
+    """Write a safetensors file for ``read_tensors`` to map.
+
+    The library would write arrays end to end. Here, small ones fill the gaps between them.
+    """
+    names = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
+    header: dict[str, Any] = {}
+    parts, place = [], 0
+    for name, array in arrays.items():
+        for key, data in (
+            (f"{PADDING}.{name}", np.zeros(-place % ALIGNMENT, dtype=np.uint8)),
+            (name, np.asarray(array, order="C")),
+        ):
+            stop = place + data.nbytes
+            kind, shape = names[data.dtype], list(data.shape)
+            if data.nbytes or key == name:
+                header[key] = {"dtype": kind, "shape": shape, "data_offsets": [place, stop]}
+                parts.append(data)
+            place = stop
+    text = json.dumps(header).encode()
+    text += b" " * (-(8 + len(text)) % ALIGNMENT)
+    with path.open("wb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for data in parts:
+            stream.write(data.tobytes())
 
 
 def _take(stream: BinaryIO, n: int, digest: Any) -> bytes:
@@ -242,6 +284,25 @@ class ArrayFile:
         starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return indices.astype(kind), starts.astype(kind), len(lengths)
 
+    def sparse(self, name: str, shape: tuple[int, int]) -> sp.csr_array:
+        """A matrix as it lies in memory, without stored zeros and with rising indices."""
+        data = self.take(f"{name}.data", "f", (None,))
+        indices = self.take(f"{name}.indices", "u", data.shape)
+        starts = self.take(f"{name}.starts", "u", (shape[0] + 1,))
+        kind = index_type(max(len(data), *shape))
+        if not (data.dtype == np.float32 and indices.dtype == starts.dtype == kind):
+            fail(f"{self.file}: {name} has other types of numbers.")
+        if starts[0] != 0 or starts[-1] != len(data) or (np.diff(starts) < 0).any():
+            fail(f"{self.file}: the rows of {name} do not fit its {len(data)} entries.")
+        if indices.size and indices.max() >= shape[1]:
+            fail(f"{self.file}: {name} has an index {indices.max()} beyond {shape[1]}.")
+        matrix = sp.csr_array(shape, dtype=np.float32)
+        # its constructor would copy what is a part of something larger, as of a mapped file
+        matrix.data, matrix.indices, matrix.indptr = data, indices, starts
+        if not matrix.has_canonical_format or not data.all():
+            fail(f"{self.file}: {name} holds zeros, or indices that do not rise.")
+        return matrix
+
     def require_all_taken(self) -> None:
         if self.arrays:
             fail(f"{self.file} holds {next(iter(self.arrays))!r:.80}, which belongs to no model.")
@@ -266,6 +327,14 @@ def put_indices(arrays: Arrays, name: str, values: np.ndarray) -> None:
         arrays[f"{name}.high"] = (values >> 16).astype(np.uint8)
         values = values & 0xFFFF
     put_integers(arrays, name, values)
+
+
+def put_sparse(arrays: Arrays, name: str, matrix: sp.csr_array) -> None:
+    """Store a matrix of float32 as it lies in memory."""
+    kind = index_type(max(matrix.nnz, *matrix.shape))
+    arrays[f"{name}.data"] = matrix.data
+    arrays[f"{name}.indices"] = matrix.indices.astype(kind, copy=False)
+    arrays[f"{name}.starts"] = matrix.indptr.astype(kind, copy=False)
 
 
 def put_strings(arrays: Arrays, name: str, strings: list[str]) -> None:

@@ -53,6 +53,7 @@ from .files import (
     put_integers,
     read_tensors,
     sync_to_disk,
+    write_aligned,
 )
 from .parts import fusion as fusion_part
 from .parts import label_texts as label_texts_part
@@ -86,6 +87,7 @@ def save(
     parameters: Mapping[str, Any],
     directory: str | os.PathLike[str],
     precision: str = "exact",
+    mmap: bool = False,
 ) -> None:
     """Write a fitted model to a directory.
 
@@ -102,6 +104,8 @@ def save(
         Made if absent. Replaced if it holds a model and nothing else.
     precision : {"exact", "int8", "int4"}, default="exact"
         How the weights are written.
+    mmap : bool, default=False
+        Write arrays as predictions use them, so that ``load`` can map them.
 
     Raises
     ------
@@ -110,21 +114,24 @@ def save(
     TypeError
         If the vectorizer holds a callable, which cannot be written as data.
     ValueError
-        If there is no such precision, or the model exceeds a limit of the format.
+        If there is no such precision, or not with ``mmap``, or the model exceeds a limit of the
+        format.
     """
-    check_precision(precision)
+    check_precision(precision, mmap)
     target = Path(os.path.realpath(path_of(directory)))
     check_replaceable(target)
-    weights = pack(network_part.describe_weights(ranker.network), precision)
+    weights = network_part.describe_weights(ranker.network)
+    weights = weights if mmap else pack(weights, precision)
     arrays: dict[str, Arrays] = {WEIGHTS: weights, MEMORY: {}}
     with _refusals():
-        manifest = _describe(ranker, log, parameters, arrays[MEMORY])
+        manifest = _describe(ranker, log, parameters, arrays[MEMORY], mmap)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
     work.mkdir()  # mkdtemp would hide the model from other users
     try:
         for name, content in arrays.items():
-            save_file({key: np.asarray(a, order="C") for key, a in content.items()}, work / name)
+            write = write_aligned if mmap else save_file
+            write({key: np.asarray(a, order="C") for key, a in content.items()}, work / name)
             manifest["files"][name] = fingerprint(work / name)
         manifest["manifest_sha256"] = manifest_digest(manifest)
         text = json.dumps(manifest, indent=1, allow_nan=False).encode("ascii") + b"\n"
@@ -148,6 +155,7 @@ def load(
     directory: str | os.PathLike[str],
     device: str,
     complete: Callable[[Parameters], Parameters],
+    mmap: bool = False,
 ) -> tuple[Ranker, TrainingLog, Parameters]:
     """Read what ``save`` wrote; executes nothing from the directory.
 
@@ -159,6 +167,8 @@ def load(
     complete : callable
         Takes the parameters that were saved, and gives all parameters of the estimator. Raises
         an error for a parameter that there is not, or out of its range.
+    mmap : bool, default=False
+        Map large arrays into memory, which processes share, instead of reading them.
 
     Returns
     -------
@@ -180,7 +190,7 @@ def load(
     with format_errors(root):
         manifest = read_manifest(root)
         weights, memory = (
-            ArrayFile(read_tensors(root / name, manifest["files"][name]), name)
+            ArrayFile(read_tensors(root / name, manifest["files"][name], mmap), name)
             for name in (WEIGHTS, MEMORY)
         )
         network = network_part.read(manifest["network"], weights)
@@ -294,7 +304,11 @@ def _check_parameters(value: Any, where: str) -> Parameters:
 
 
 def _describe(
-    ranker: Ranker, log: TrainingLog, parameters: Mapping[str, Any], memory: Arrays
+    ranker: Ranker,
+    log: TrainingLog,
+    parameters: Mapping[str, Any],
+    memory: Arrays,
+    ready: bool,
 ) -> dict[str, Any]:
     """The manifest without checksums; what is large goes to ``memory``."""
     plain, left_out = _describe_parameters(parameters)
@@ -314,7 +328,7 @@ def _describe(
         "network": network_part.describe(ranker.network),
         "vectorizer": vectorizer,
         "labels": labels_part.describe(ranker.labels, memory),
-        "lexical": memory_part.describe(ranker.memory, memory),
+        "lexical": memory_part.describe(ranker.memory, memory, ready),
         "fusion": ranker.fusion.to_dict(),
         "calibration": ranker.calibration.to_dict(),
         "feature_names": False,  # those of the vectorizer serve

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+
+from sk_inceptionxml.network import quantized
 
 from .checks import fail
 from .files import ArrayFile
@@ -13,10 +16,17 @@ GROUP = 32  # neighbouring weights that share a scale
 LEAST = 1024  # weights of a table below which integers save nothing worth their error
 
 
-def check_precision(precision: str) -> None:
-    """Refuse what ``pack`` does not know, before any work is done."""
+def check_precision(precision: str, mmap: bool) -> None:
+    """Refuse what ``save`` cannot write, before any work is done."""
     if not isinstance(precision, str) or precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, got {precision!r:.80}.")
+    if not isinstance(mmap, (bool, np.bool_)):
+        raise TypeError(f"mmap must be True or False, got {mmap!r:.80}.")
+    if mmap and precision != "exact":
+        raise ValueError(
+            f"precision must be 'exact' with mmap=True, got {precision!r}: arrays are mapped as "
+            "they are. Save with mmap=False for a smaller model."
+        )
 
 
 def pack(weights: Arrays, precision: str) -> Arrays:
@@ -27,18 +37,22 @@ def pack(weights: Arrays, precision: str) -> Arrays:
     weights : dict of str to ndarray
         State of a network.
     precision : {"exact", "int8", "int4"}
-        "exact" writes half precision where this changes no value. The integers have one scale
-        for every 32 weights of a row, in half precision.
+        "exact" writes integers with one scale a row, or half precision, where this changes no
+        value. The integers of the others have one scale for every 32 weights of a row, in half
+        precision.
 
     Returns
     -------
     packed : dict of str to ndarray
-        A table ``name`` of integers is ``name.int8`` or ``name.int4`` and ``name.scale``.
+        A table ``name`` of integers is ``name.rows8``, ``name.int8`` or ``name.int4``, and
+        ``name.scale``.
     """
     packed: Arrays = {}
     for name, values in weights.items():
         if values.dtype not in (np.float32, np.float16) or values.ndim < 2:
             packed[name] = values
+        elif precision != "int4" and (rows := _exact_rows(values)) is not None:
+            packed[f"{name}.rows8"], packed[f"{name}.scale"] = rows
         elif precision == "exact" or values.size < LEAST:
             packed[name] = _narrow(values)
         else:
@@ -53,6 +67,10 @@ def take(arrays: ArrayFile, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
     Integers come back as float32 numbers that half precision holds exactly.
     """
+    if f"{name}.rows8" in arrays.arrays:
+        scale = arrays.take(f"{name}.scale", "f", shape[:1])
+        integers = arrays.take(f"{name}.rows8", "b", shape).view(np.int8)
+        return integers * scale.astype(np.float32)[:, None]
     for precision, most in (("int8", 127), ("int4", 7)):
         if f"{name}.{precision}" not in arrays.arrays:
             continue
@@ -71,6 +89,14 @@ def take(arrays: ArrayFile, name: str, shape: tuple[int, ...]) -> np.ndarray:
             fail(f"{arrays.file}: {name}.scale is out of range.")
         return values.reshape(shape)
     return arrays.take(name, "f", shape, half=True)
+
+
+def _exact_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Integers of eight bits and a scale of every row, if they give exactly these values."""
+    if values.ndim != 2 or values.shape[1] < GROUP:  # half precision takes as little
+        return None
+    found = quantized.exactly(torch.from_numpy(values))
+    return None if found is None else (found.integers.numpy(), found.scale.numpy())
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-FORMAT, FORMAT_VERSION = "sk-inceptionxml", 5
+FORMAT, FORMAT_VERSION = "sk-inceptionxml", 6
 MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.safetensors"
 FILES = (MANIFEST, WEIGHTS, MEMORY)
 
@@ -95,11 +95,18 @@ def _from_4(data: Manifest) -> Manifest:
     return {**data, "fusion": fusion}
 
 
+def _from_5(data: Manifest) -> Manifest:
+    """Version 6 writes label vectors in eight bits, and may write a memory ready for use."""
+    lexical = data["lexical"]
+    return data if lexical is None else {**data, "lexical": {**lexical, "ready": False}}
+
+
 _STEPS: dict[int, Callable[[Manifest], Manifest]] = {
     1: _from_1,
     2: _from_2,
     3: _from_3,
     4: _from_4,
+    5: _from_5,
 }
 
 

@@ -17,8 +17,9 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dposv
 
 from sk_inceptionxml._utils.blas import one_blas_thread
+from sk_inceptionxml._utils.sparse import index_type
 
-from .segments import Segment, appended, index_type, postings_of, rows_of, stack_labels, stored
+from .segments import Segment, appended, postings_of, rows_of, stack_labels, stored
 
 MAX_NEIGHBOURS = 10_000  # their kernel matrix has the square of it
 QUERIES_AT_ONCE = 16
@@ -70,14 +71,19 @@ class KernelNeighbours:
         self._set(appended((), X, Y))
         return self
 
+    @classmethod
+    def of_segments(cls, segments: tuple[Segment, ...], **parameters: Any) -> KernelNeighbours:
+        """A memory of the parameters of the constructor that holds these segments."""
+        new = cls(**parameters)
+        new._set(segments)
+        return new
+
     def with_rows(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
         """A memory of further rows, which shares the earlier ones; this one stays as it is.
 
         ``Y`` may have further labels, in columns after the known ones.
         """
-        new = KernelNeighbours(**self.parameters())
-        new._set(appended(self.segments_, X, Y))
-        return new
+        return self.of_segments(appended(self.segments_, X, Y), **self.parameters())
 
     def _set(self, segments: tuple[Segment, ...]) -> None:
         self.segments_ = segments

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from sk_inceptionxml._utils.sparse import row_numbers
+from sk_inceptionxml._utils.sparse import index_type, row_numbers
 
 FEW_ENTRIES = 8192
 
@@ -151,8 +151,3 @@ def stored(matrix: sp.csr_array, dtype: type | None = None) -> sp.csr_array:
     if out.indices.dtype == out.indptr.dtype == kind:
         return out
     return sp.csr_array((out.data, out.indices.astype(kind), out.indptr.astype(kind)), out.shape)
-
-
-def index_type(largest: int) -> type:
-    """The integers that matrices of such sizes have for indices."""
-    return np.int32 if largest <= np.iinfo(np.int32).max else np.int64

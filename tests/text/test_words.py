@@ -95,7 +95,7 @@ def test_missing_value_in_series_and_frame(dtype):
             TokenVectorizer().fit(X)
 
 
-@pytest.mark.parametrize("X", [{"a", "b"}, sp.csr_array((2, 3)), np.ones((2, 3)), None], ids=str)
+@pytest.mark.parametrize("X", [{"a"}, sp.csr_array((2, 3)), np.ones((2, 3)), None], ids=str)
 def test_text_only_from_ordered_sequences(X):
     vectorizer = TokenVectorizer().fit(TITLES)
     with pytest.raises(TypeError, match="X must be a list"):

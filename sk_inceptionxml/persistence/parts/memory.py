@@ -19,11 +19,18 @@ from sk_inceptionxml.persistence.checks import (
     real,
     whole,
 )
-from sk_inceptionxml.persistence.files import ArrayFile, put_indices, put_integers, put_strings
+from sk_inceptionxml.persistence.files import (
+    ArrayFile,
+    put_indices,
+    put_integers,
+    put_sparse,
+    put_strings,
+)
 from sk_inceptionxml.persistence.versions import Arrays
 from sk_inceptionxml.ranking.features import LexicalFeatures, ngram_vectorizer
 from sk_inceptionxml.ranking.memory import LexicalMemory
 from sk_inceptionxml.ranking.neighbours import MAX_NEIGHBOURS, KernelNeighbours
+from sk_inceptionxml.ranking.segments import Segment
 from sk_inceptionxml.text import TokenVectorizer
 from sk_inceptionxml.text.analyzer import vectorizer_from_data, vectorizer_to_data
 
@@ -40,14 +47,20 @@ CHECK = object_of(
     words=optional(object_of(**NORM)),
     characters=optional(check_vectorizer),
     counts=FLAG,
+    ready=FLAG,
     n_neighbors=SIZE,
     ridge=real(1e-9, 1e9),
     max_postings=whole(0),
 )
 
 
-def describe(memory: LexicalMemory | None, arrays: Arrays) -> dict[str, Any] | None:
-    """The memory as plain data; its rows go to ``arrays``."""
+def describe(
+    memory: LexicalMemory | None, arrays: Arrays, ready: bool = False
+) -> dict[str, Any] | None:
+    """The memory as plain data; its rows go to ``arrays``.
+
+    With ``ready``, as predictions use them, which takes several times the space.
+    """
     if memory is None:
         return None
     lexical, neighbours = memory.features, memory.neighbours
@@ -58,6 +71,23 @@ def describe(memory: LexicalMemory | None, arrays: Arrays) -> dict[str, Any] | N
         grams = sorted(ngrams.vocabulary_, key=ngrams.vocabulary_.__getitem__)
         put_strings(arrays, "lexical.ngrams", grams)
         arrays["lexical.ngrams.idf"] = ngrams.idf_
+    counted = not ready and _put_rows(lexical, neighbours, arrays)
+    if ready:
+        _put_ready(neighbours, arrays)
+    return {
+        "ngrams": bool(lexical.ngrams),
+        "words": None if words is None else tfidf_parameters(words),
+        "characters": None if ngrams is None else vectorizer_to_data(ngrams),
+        "counts": counted,
+        "ready": ready,
+        "n_neighbors": int(neighbours.n_neighbors),
+        "ridge": float(neighbours.ridge),
+        "max_postings": int(neighbours.max_postings),
+    }
+
+
+def _put_rows(lexical: LexicalFeatures, neighbours: KernelNeighbours, arrays: Arrays) -> bool:
+    """Store the rows in little space, and tell whether it is counts that are stored."""
     X, Y = neighbours.X_, neighbours.Y_
     counts = _exact_counts(lexical, X)
     for name, matrix in (("X", X), ("Y", Y)):
@@ -65,19 +95,23 @@ def describe(memory: LexicalMemory | None, arrays: Arrays) -> dict[str, Any] | N
         put_indices(arrays, f"{name}.indices", matrix.indices)
     if counts is None:
         arrays["X.data"] = X.data
-    else:  # few words occur twice in a short text
-        repeated = np.flatnonzero(counts > 1)
-        put_integers(arrays, "X.repeated", repeated)
-        arrays["X.repeats"] = counts[repeated]
-    return {
-        "ngrams": bool(lexical.ngrams),
-        "words": None if words is None else tfidf_parameters(words),
-        "characters": None if ngrams is None else vectorizer_to_data(ngrams),
-        "counts": counts is not None,
-        "n_neighbors": int(neighbours.n_neighbors),
-        "ridge": float(neighbours.ridge),
-        "max_postings": int(neighbours.max_postings),
-    }
+        return False
+    repeated = np.flatnonzero(counts > 1)  # few words occur twice in a short text
+    put_integers(arrays, "X.repeated", repeated)
+    arrays["X.repeats"] = counts[repeated]
+    return True
+
+
+def _put_ready(neighbours: KernelNeighbours, arrays: Arrays) -> None:
+    """Store the rows, their labels and the rows of every feature as they lie in memory."""
+    whole_memory = neighbours.segments_
+    segment = (
+        whole_memory[0] if len(whole_memory) == 1 else Segment.of(0, neighbours.X_, neighbours.Y_)
+    )
+    put_sparse(arrays, "X", segment.X)
+    put_sparse(arrays, "Y", segment.Y)
+    put_sparse(arrays, "postings", segment.postings)
+    arrays["squared_norms"] = segment.squared_norms
 
 
 def tfidf_parameters(tfidf: Any) -> dict[str, Any]:
@@ -147,14 +181,46 @@ def read(
         lexical.words_.idf_ = _read_idf(arrays, "lexical.idf", n_words)
     if state["characters"] is not None:
         lexical.ngrams_ = _read_ngrams(state["characters"], arrays)
-    X = _read_rows(lexical, state["counts"], arrays, n_words)
+    neighbours = {name: state[name] for name in ("n_neighbors", "ridge", "max_postings")}
+    segment = (
+        _read_ready(lexical, arrays, n_words, n_labels)
+        if state["ready"]
+        else _read_segment(lexical, state["counts"], arrays, n_words, n_labels)
+    )
+    if min(state["n_neighbors"], segment.stop) > MAX_NEIGHBOURS:
+        fail(f"lexical.n_neighbors must be {MAX_NEIGHBOURS} at most.")
+    found = KernelNeighbours.of_segments((segment,), **neighbours)
+    return LexicalMemory(lexical, found, reader.n_tokens_)
+
+
+def _read_segment(
+    lexical: LexicalFeatures, counted: bool, arrays: ArrayFile, n_words: int, n_labels: int
+) -> Segment:
+    """The rows in memory, of what ``_put_rows`` stored."""
+    X = _read_rows(lexical, counted, arrays, n_words)
     indices, starts, n_rows = arrays.matrix("Y", n_labels, X.shape[0])
     ones = np.ones(len(indices), dtype=np.float32)
-    Y = sp.csr_array((ones, indices, starts), shape=(n_rows, n_labels))
-    if min(state["n_neighbors"], n_rows) > MAX_NEIGHBOURS:
-        fail(f"lexical.n_neighbors must be {MAX_NEIGHBOURS} at most.")
-    neighbours = KernelNeighbours(state["n_neighbors"], state["ridge"], state["max_postings"])
-    return LexicalMemory(lexical, neighbours.fit(X, Y), reader.n_tokens_)
+    return Segment.of(0, X, sp.csr_array((ones, indices, starts), shape=(n_rows, n_labels)))
+
+
+def _read_ready(
+    lexical: LexicalFeatures, arrays: ArrayFile, n_words: int, n_labels: int
+) -> Segment:
+    """The rows in memory, as ``_put_ready`` stored them: nothing is computed or copied."""
+    norms = arrays.take("squared_norms", "f", (None,))
+    n_rows, n_columns = len(norms), _n_columns(lexical, n_words)
+    if n_rows == 0 or norms.dtype != np.float64 or not 0 <= norms.min() <= norms.max() < 1.01:
+        fail(f"{arrays.file}: squared_norms are not those of rows of unit length.")
+    X = arrays.sparse("X", (n_rows, n_columns))
+    Y = arrays.sparse("Y", (n_rows, n_labels))
+    postings = arrays.sparse("postings", (n_columns, n_rows))
+    if postings.nnz != X.nnz:
+        fail(f"{arrays.file}: postings does not fit X.")
+    return Segment(0, X, Y, postings, norms, bool((X.data > 0).all()))
+
+
+def _n_columns(lexical: LexicalFeatures, n_words: int) -> int:
+    return n_words + (0 if lexical.ngrams_ is None else len(lexical.ngrams_.vocabulary_))
 
 
 def _read_idf(arrays: ArrayFile, name: str, n: int) -> np.ndarray:
@@ -182,9 +248,7 @@ def _read_rows(
     lexical: LexicalFeatures, counted: bool, arrays: ArrayFile, n_words: int
 ) -> sp.csr_array:
     """Features of the rows in memory: from counts where these are stored."""
-    n_columns = n_words
-    if lexical.ngrams_ is not None:
-        n_columns += len(lexical.ngrams_.vocabulary_)
+    n_columns = _n_columns(lexical, n_words)
     indices, starts, n_rows = arrays.matrix("X", n_columns, None)
     if not counted:
         data = arrays.take("X.data", "f", (len(indices),))
