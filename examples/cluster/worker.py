@@ -14,8 +14,11 @@ LABELS_A_TITLE = 5
 
 @cache  # one model a process, however many pieces it predicts
 def load_model(path: str) -> InceptionXMLClassifier:
-    """The saved model. The folder must be one that every worker can read."""
-    return InceptionXMLClassifier.load(path, device="cpu")
+    """The saved model. The folder must be one that every worker can read.
+
+    Workers of one machine share the arrays of a model that was saved with ``mmap=True``.
+    """
+    return InceptionXMLClassifier.load(path, device="cpu", mmap=True)
 
 
 def predict_piece(piece: pd.DataFrame, model: str) -> pd.DataFrame:

@@ -282,8 +282,16 @@ def fit(
     device: Annotated[str | None, Option(help="cpu, cuda, ...", rich_help_panel=TRAINING)] = None,
     precision: Annotated[
         Precision,
-        Option(help="Bytes of a weight in MODEL: 2 (exact), 1 or 0.5.", rich_help_panel=PRINTING),
+        Option(help="How weights are written: as they are, or smaller.", rich_help_panel=PRINTING),
     ] = Precision.EXACT,
+    mmap: Annotated[
+        bool,
+        Option(
+            "--mmap",
+            help="Write MODEL so that processes share one copy of it; it is larger.",
+            rich_help_panel=PRINTING,
+        ),
+    ] = False,
     force: Annotated[
         bool, Option("--force", help="Replace a saved model.", rich_help_panel=PRINTING)
     ] = False,
@@ -317,6 +325,7 @@ def fit(
         validation=validation,
         label_texts=label_texts,
         precision=str(precision),
+        mmap=mmap,
         config=config,
         assigned=set_ or [],
         options={name: value for name, value in options.items() if value is not None},

@@ -28,6 +28,7 @@ def run(
     validation: Path | None,
     label_texts: Path | None,
     precision: str,
+    mmap: bool,
     config: Path | None,
     assigned: list[str],
     options: dict[str, Any],
@@ -44,6 +45,8 @@ def run(
         options,
     )
     _check_target(target, force)
+    if mmap and precision != "exact":
+        raise Failure(f"--mmap does not go with --precision {precision}: arrays stay as they are")
     model, verbose = _unfitted(given, config, quiet)
     texts = None if label_texts is None else read_label_texts(label_texts)
     rows = read_labelled(train, columns)
@@ -56,7 +59,7 @@ def run(
         seconds = time.perf_counter() - start
         model.set_params(verbose=verbose)  # what this terminal shows is no part of the model
         with wrong_input(str(target)):
-            model.save(target, precision=precision)
+            model.save(target, precision=precision, mmap=mmap)
     if not quiet:
         sys.stdout.write(
             f"saved {target} ({human(sum(size_of(target).values()))}): {len(rows.y):,} rows, "

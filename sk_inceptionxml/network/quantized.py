@@ -67,15 +67,20 @@ def fits(vectors: Tensor) -> bool:
     """Whether vectors may be rounded to eight bits."""
     # torch's product of integers is wrong for vectors of one number
     narrow = vectors.dtype == torch.float32 and 2 <= vectors.shape[1] <= MAX_WIDTH
-    return narrow and len(vectors) > 0 and bool(torch.isfinite(vectors).all())
+    return narrow and len(vectors) > 0 and bool(torch.isfinite(vectors.abs().amax()))
 
 
 def exactly(vectors: Tensor) -> QuantizedLabels | None:
     """Vectors of eight bits, if these are the very values of ``vectors``; otherwise None."""
     if not fits(vectors):
         return None
-    found = quantize(vectors)
-    return found if torch.equal(found.values(), vectors) else None
+    parts = []
+    for some in vectors.split(LABELS_AT_ONCE):  # large buffers would stay with the process
+        found = quantize(some)
+        if not torch.equal(found.values(), some):
+            return None
+        parts.append(found)
+    return QuantizedLabels(*map(torch.cat, zip(*parts, strict=True)))
 
 
 @cache

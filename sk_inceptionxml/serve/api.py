@@ -107,7 +107,7 @@ async def predict(question: Question, service: Shared) -> Response:
 
 @router.post(
     "/v1/explain",
-    responses=ERRORS | {501: {"description": "The model cannot explain its answers."}},
+    responses=ERRORS,
     tags=["predictions"],
 )
 async def explain(question: WhyQuestion, service: Shared) -> Response:
@@ -167,7 +167,6 @@ def describe(loaded: LoadedModel, default: bool) -> dict[str, Any]:
         "version": loaded.version,
         "n_labels": int(model.n_labels_),
         "n_texts": int(model.n_samples_fit_),
-        "explains": loaded.explains,
         "modification_time": loaded.modified.isoformat(),
         "load_time": loaded.loaded.isoformat(),
     }

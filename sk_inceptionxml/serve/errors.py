@@ -51,13 +51,6 @@ class BodyTooLarge(ServiceError):
     own_headers = {"Connection": "close"}
 
 
-class CannotExplain(ServiceError):
-    """The model has no explanations."""
-
-    status = 501
-    code = "no_explanations"
-
-
 class QueueFull(ServiceError):
     """Too many texts wait already."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import logging
 import os
 import re
@@ -48,11 +47,6 @@ class LoadedModel:
     loaded: datetime
     stamp: Stamp
     label_counts: dict[Any, int]
-
-    @property
-    def explains(self) -> bool:
-        """Whether the model has explanations."""
-        return callable(getattr(self.model, "explain", None))
 
     def label(self, given: str | int) -> Any:
         """The model's own label for what a client has sent, which may be its number as a text.
@@ -181,13 +175,10 @@ class ModelStore:
         from sk_inceptionxml import InceptionXMLClassifier
 
         path = self.directories[name]
-        options: dict[str, Any] = {"device": self._device}
-        if "mmap" in inspect.signature(InceptionXMLClassifier.load).parameters:
-            options["mmap"] = self._mmap
         manifest = path / MANIFEST
         before = stamp_of(path)
         version = hashlib.sha256(manifest.read_bytes() if manifest.is_file() else b"").hexdigest()
-        model = InceptionXMLClassifier.load(path, **options)
+        model = InceptionXMLClassifier.load(path, self._device, mmap=self._mmap)
         if before != stamp_of(path):
             raise OSError(f"{str(path)!r} has changed while it was being read.")
         if model.vectorizer_.kind_ != "text":

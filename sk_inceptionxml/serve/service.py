@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Request
 
 from .batching import Batcher, Pairs
-from .errors import CannotExplain, QueueFull
+from .errors import QueueFull
 from .metrics import Metrics
 from .models import LoadedModel, ModelStore
 from .settings import Settings
@@ -83,13 +83,8 @@ class Service:
 
         Raises
         ------
-        CannotExplain, QueueFull, UnknownLabel, ServiceError
+        QueueFull, UnknownLabel, ServiceError
         """
-        if not loaded.explains:
-            raise CannotExplain(
-                f"The model {loaded.name!r} cannot explain its answers: this version of "
-                "sk-inceptionxml has no explanations."
-            )
         name = loaded.label(label)
         return await self.batcher.call(loaded, lambda: loaded.model.explain(text, name))
 

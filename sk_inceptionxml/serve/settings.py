@@ -40,7 +40,8 @@ class Settings:
     device : str, default="auto"
         Where models are put, as in ``InceptionXMLClassifier.load``.
     mmap : bool, default=True
-        Map a model's arrays into memory, so that workers share them, if this version can.
+        Map a model's arrays into memory, so that workers share them. Pays where the model was saved
+        with ``mmap=True``.
     threads : int or None, default=None
         Processor threads with which each worker predicts. None shares all processors but one among
         the workers. Only ``run`` reads it.

@@ -112,21 +112,16 @@ def test_a_model_of_matrices_is_refused(tmp_path):
         store_of(tmp_path / "m")
 
 
-@pytest.mark.parametrize("knows", [True, False])
-def test_mapping_into_memory_is_asked_for_where_load_knows_it(directory, monkeypatch, knows):
+def test_models_are_mapped_into_memory(directory, monkeypatch):
     plain, asked = InceptionXMLClassifier.load, []
 
-    def load(directory, device="auto"):
-        return plain(directory, device)
-
-    def load_with_mmap(directory, device="auto", mmap=False):
+    def load(directory, device="auto", *, mmap=False):
         asked.append(mmap)
-        return plain(directory, device)
+        return plain(directory, device, mmap=mmap)
 
-    found = load_with_mmap if knows else load
-    monkeypatch.setattr(InceptionXMLClassifier, "load", staticmethod(found))
+    monkeypatch.setattr(InceptionXMLClassifier, "load", staticmethod(load))
     store_of(directory)
-    assert asked == ([True] if knows else [])
+    assert asked == [True]
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", ".hidden", "ü", 3])
