@@ -9,7 +9,7 @@ demo: .venv/.installed  ## train on real short texts and print the results
 	$(BIN)/python examples/quickstart.py
 
 test: .venv/.installed-test  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-cluster: .venv-cluster/.installed  ## run the examples of clusters: Dask, Ray and Spark
 	.venv-cluster/bin/python -m pytest tests/cluster
