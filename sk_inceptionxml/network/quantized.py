@@ -16,7 +16,8 @@ from torch import Tensor
 MOST = 127  # the largest integer of a label vector
 PARTS = 128  # a feature is PARTS times one integer of eight bits, plus another
 MAX_WIDTH = 1024  # so many products of two such integers add up exactly in single precision
-LABELS_AT_ONCE = 2048  # their products stay in the cache
+PRODUCTS_AT_ONCE = 1 << 19  # they stay in the cache
+LABELS_AT_ONCE = 2048  # of those that are rounded
 SCALE_BITS = -(1 << 13)  # ten bits after the point: a scale times an integer is exact
 TINY = torch.finfo(torch.float32).tiny
 
@@ -43,8 +44,9 @@ class QuantizedLabels(NamedTuple):
         coarse = torch.round(rounded / PARTS)
         parts = torch.cat([coarse, rounded - PARTS * coarse]).to(torch.int8)
         z = h.new_empty(n, len(bias))
-        for start in range(0, len(bias), LABELS_AT_ONCE):
-            some = slice(start, start + LABELS_AT_ONCE)
+        step = max(1, PRODUCTS_AT_ONCE // max(1, 2 * n))
+        for start in range(0, len(bias), step):
+            some = slice(start, start + step)
             products = torch._int_mm(parts, integers[some].t())
             sums = products[n:].add_(products[:n], alpha=PARTS)
             out = torch.mul(sums, scale[some], out=z[:, some])

@@ -88,7 +88,7 @@ def test_a_score_depends_on_no_other_row_and_no_other_label(monkeypatch):
     for rows in (slice(0, 1), slice(3, 11), slice(2, 70)):
         assert torch.equal(labels.logits(h[rows], bias), z[rows])
     assert torch.equal(labels.logits(h, bias, slice(17, 3333)), z[:, 17:3333])
-    monkeypatch.setattr(quantized, "LABELS_AT_ONCE", 77)
+    monkeypatch.setattr(quantized, "PRODUCTS_AT_ONCE", 2 * 70 * 77)
     assert torch.equal(labels.logits(h, bias), z)
 
 
