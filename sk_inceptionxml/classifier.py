@@ -537,8 +537,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         ranker = model.ranker
         rows = self._read_further(ranker, X)
         space, Y = grow_label_space(ranker.labels, y, n_samples=len(rows), classes=classes)
+        all_texts = ranker.texts
         if label_texts is not None:
-            if ranker.texts is None:
+            if all_texts is None:
                 raise ValueError(
                     "label_texts were not given when this model was first fitted, so it has not "
                     "learned what they are worth; fit again with label_texts."
@@ -548,7 +549,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
                 names = [*space.classes_.tolist(), *more]
                 space, Y = grow_label_space(ranker.labels, y, n_samples=len(rows), classes=names)
             texts = label_texts_of(label_texts, space, ranker.reader.clean)
-            ranker = replace(ranker, texts=ranker.texts.replaced(*texts))
+            all_texts = all_texts.replaced(*texts)
         data = Dataset(rows, Y)
         if sample_weight is not None:
             kept, weight = repeat_rows(check_weight(sample_weight, Y))
@@ -563,6 +564,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
                     model.log,
                     data,
                     space,
+                    all_texts,
                     network,
                     config,
                     self.validation_fraction,

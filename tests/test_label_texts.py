@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -87,6 +89,16 @@ def test_partial_fit_takes_texts_of_further_labels(fitted, tmp_path):
     assert "S-umbrella" in clf.predict_topk(["the umbrella"], k=5)[0]
     clf.partial_fit(["a red zither"], [["C-red"]], label_texts={"S-theremin": "ondes martenot"})
     assert "S-theremin" in clf.predict_topk(["ondes martenot"], k=5)[0]
+
+
+def test_further_rows_that_hold_the_text_of_a_new_label(fitted):
+    """The fusion looks at the rows before it knows the labels that they bring."""
+    model = copy.deepcopy(fitted)
+    rows = [f"{title} quite unheard of" for title in TITLES[:60]]
+    before = model.fusion_.n_rows
+    model.partial_fit(rows, LABELS[:60], label_texts={"newcomer": "quite unheard of"})
+    assert model.fusion_.n_rows > before
+    assert "newcomer" in model.predict_topk(["quite unheard of"], k=5)[0][0]
 
 
 def test_texts_are_routed_through_pipelines_and_searches():

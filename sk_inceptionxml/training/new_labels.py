@@ -20,6 +20,7 @@ from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.ranking.batched import BATCH
 from sk_inceptionxml.ranking.calibration import Calibration
 from sk_inceptionxml.ranking.fusion import hits
+from sk_inceptionxml.ranking.label_texts import LabelTexts
 from sk_inceptionxml.ranking.ranker import Ranker
 from sk_inceptionxml.text import Tokens
 
@@ -37,6 +38,7 @@ def learn_more(
     log: TrainingLog,
     data: Dataset,
     space: LabelSpace,
+    texts: LabelTexts | None,
     network: NetworkConfig,
     config: TrainingConfig,
     validation_fraction: float,
@@ -52,6 +54,8 @@ def learn_more(
         Further rows, their labels in the columns of ``space``.
     space : LabelSpace
         The known labels, then new ones.
+    texts : LabelTexts or None
+        What these labels say from now on.
     network : NetworkConfig
         The parameters that may change while the network goes on.
     config : TrainingConfig
@@ -78,7 +82,7 @@ def learn_more(
     if memory is not None and features is not None:
         memory = memory.add(features, data.Y)
     counts = counts + data.label_counts
-    changes = {"labels": space, "memory": memory, "label_counts": counts}
+    changes = {"labels": space, "memory": memory, "label_counts": counts, "texts": texts}
     ranker = replace(ranker, **changes, stored_log_counts=None)
     keeps_best = config.early_stopping
     return ranker, TrainingLog.of(net.history, keeps_best, log.seed, n_samples)
