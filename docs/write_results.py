@@ -26,7 +26,7 @@ from draw_bars import Bars, draw
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-OURS = "InceptionXMLClassifier"
+OURS = "InceptionXMLClassifier"  # "best peer" or names of systems stand beside it
 APPENDIX = ROOT / "docs" / "results-appendix.md"
 PICTURES = ROOT / "docs" / "pictures"
 # the sections of the appendix in their order, by file
@@ -51,7 +51,7 @@ def load() -> Files:
 def pages() -> list[Path]:
     """Pages that may hold figures."""
     docs = ROOT / "docs"
-    found = [*docs.glob("*.md"), *docs.glob("guide/*.md"), ROOT / "README.md"]
+    found = [*docs.glob("*.md"), ROOT / "README.md"]
     return sorted(path for path in found if path != APPENDIX)
 
 
