@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import NamedTuple
 
-WIDTH, LEFT, RIGHT = 720, 250, 60
+WIDTH, LEFT, RIGHT = 760, 320, 60
 BAR, GAP, GROUP, TITLE = 18, 6, 14, 34
 MARKED, OTHER, INK = "#1a8f87", "#8d939c", "#7a808a"
 FONT = "font-family='system-ui, sans-serif' font-size='13'"
@@ -18,7 +18,7 @@ class Bars(NamedTuple):
     bars: list[tuple[str, float]]
 
 
-def draw(title: str, groups: list[Bars], marked: str) -> str:
+def draw(title: str, groups: list[Bars], marked: str, digits: int = 2) -> str:
     """Draw groups of bars below each other; those named ``marked`` have the colour."""
     most = max(value for group in groups for _, value in group.bars)
     described = "; ".join(
@@ -35,7 +35,7 @@ def draw(title: str, groups: list[Bars], marked: str) -> str:
             parts += [
                 f"<text x='{LEFT - 10}' y='{y + 14}' text-anchor='end'>{escape(label)}</text>",
                 f"<rect x='{LEFT}' y='{y}' width='{width}' height='{BAR}' rx='2' fill='{colour}'/>",
-                f"<text x='{LEFT + width + 6}' y='{y + 14}'>{value:,.10g}</text>",
+                f"<text x='{LEFT + width + 6}' y='{y + 14}'>{value:,.{digits}f}</text>",
             ]
             y += BAR + GAP
         y += GROUP
@@ -43,5 +43,5 @@ def draw(title: str, groups: list[Bars], marked: str) -> str:
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {y}' width='{WIDTH}' "
         f"height='{y}' role='img' {FONT} fill='{INK}'>"
     )
-    body = "\n".join(parts)
-    return f"{head}\n<title>{escape(title)}</title>\n<desc>{escape(described)}</desc>\n{body}\n</svg>\n"
+    said = f"<title>{escape(title)}</title>\n<desc>{escape(described)}</desc>"
+    return "\n".join([head, said, *parts, "</svg>\n"])

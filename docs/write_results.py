@@ -180,7 +180,7 @@ def table_of(files: Files, wanted: str) -> str:
 
 def filled(files: Files, page: str) -> str:
     """A page with the figures and tables of today."""
-    page = TABLE.sub(lambda m: f"{m[1]}{table_of(files, m[2])}{m[3]}", page)
+    page = TABLE.sub(lambda m: f"{m[1]}\n{table_of(files, m[2])}\n{m[3]}", page)
     return FIGURE.sub(lambda m: f"<!--= {m[1]} -->{evaluate(files, m[1])}<!--/-->", page)
 
 
@@ -245,7 +245,7 @@ def pictures(files: Files) -> dict[str, str]:
         "accuracy.svg": draw("Precision at 1, percent", bars["P@1"], OURS),
         "rare-labels.svg": draw("Propensity-scored precision at 1, percent", bars["PSP@1"], OURS),
         "heads.svg": draw("Seconds, two threads", heads, "synchronized"),
-        "size.svg": draw("Saved model of Tate, MB", [Bars("", size)], "int8"),
+        "size.svg": draw("Saved model of Tate, MB", [Bars("", size)], "int8", 1),
         "scaling.svg": draw("One query, milliseconds", [Bars("", query)], sizes[-1]),
         "parts.svg": draw("P@1 on Tate, percent, step by step", [Bars("", steps)], steps[-1][0]),
     }

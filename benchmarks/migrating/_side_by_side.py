@@ -28,6 +28,7 @@ def compare(name: str, package: str, install: str, peer: Side) -> None:
     parser = argparse.ArgumentParser(description=f"{name} and InceptionXMLClassifier, one task")
     parser.add_argument("--rows", type=int, help="training rows, all by default")
     parser.add_argument("--epochs", type=int, help="max_epochs of ours")
+    parser.add_argument("--peer-only", action="store_true", help="leave ours out")
     parser.add_argument("--json", action="store_true", help="print one line of JSON instead")
     args = parser.parse_args()
     if importlib.util.find_spec(package.split(".")[0]) is None:
@@ -44,7 +45,8 @@ def compare(name: str, package: str, install: str, peer: Side) -> None:
         return clf.fit(X, y).predict_topk(X_test, k=K)[0]
 
     found = {}
-    for side, run in ((name, peer), ("InceptionXMLClassifier", ours)):
+    sides = [(name, peer), ("InceptionXMLClassifier", ours)]
+    for side, run in sides[: 1 if args.peer_only else 2]:
         start = time.perf_counter()
         topk = [list(row) for row in run(X, y, X_test)]
         seconds = time.perf_counter() - start
