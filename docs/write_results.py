@@ -68,10 +68,10 @@ def find(files: Files, path: str) -> tuple[Any, int | None]:
     """
     name, *steps = (step.strip() for step in path.split(" / "))
     node: dict[str, Any] = files[name]
-    if "datasets" in node and steps[0] in node["datasets"]:
+    if "datasets" in node and len(steps) == 3 and steps[0] in node["datasets"]:
         data, system, metric = steps
         return node["datasets"][data][system][metric], 2
-    if "data" in node and steps[0] in node["data"]:
+    if steps[0] in node.get("data", {}):
         return node["data"][steps[0]][steps[1]], 0
     table = node["tables"][steps.pop(0) if len(steps) == 3 else "main"]
     row, column = steps
