@@ -55,7 +55,9 @@ def box(name: str, note: str, x: int, y: int, w: int, h: int, colour: str) -> st
         f"<text x='{x + w / 2}' y='{middle - 2}' font-weight='600'>{escape(name)}</text>",
     ]
     if note:
-        lines.append(f"<text x='{x + w / 2}' y='{middle + 17}' font-size='12'>{escape(note)}</text>")
+        lines.append(
+            f"<text x='{x + w / 2}' y='{middle + 17}' font-size='12'>{escape(note)}</text>"
+        )
     return "\n".join(lines)
 
 

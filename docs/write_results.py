@@ -267,7 +267,7 @@ def main() -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != content
     }
     for path, content in stale.items():
-        print(path.relative_to(ROOT))
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
         if "--check" not in sys.argv:
             path.parent.mkdir(exist_ok=True)
             path.write_text(content, encoding="utf-8")

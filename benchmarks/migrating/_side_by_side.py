@@ -65,4 +65,3 @@ def numbered(y: Labels) -> tuple[list[str], list[list[int]]]:
     names = sorted({label for row in y for label in row})
     number = {label: i for i, label in enumerate(names)}
     return names, [[number[label] for label in row] for row in y]
-

@@ -1,6 +1,6 @@
 """From fastText: the same task, side by side.
 
-    python benchmarks/migrating/from_fasttext.py
+python benchmarks/migrating/from_fasttext.py
 """
 
 from __future__ import annotations

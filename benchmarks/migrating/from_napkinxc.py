@@ -1,6 +1,6 @@
 """From napkinXC: the same task, side by side.
 
-    python benchmarks/migrating/from_napkinxc.py
+python benchmarks/migrating/from_napkinxc.py
 """
 
 from __future__ import annotations

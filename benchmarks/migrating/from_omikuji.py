@@ -1,6 +1,6 @@
 """From omikuji: the same task, side by side.
 
-    python benchmarks/migrating/from_omikuji.py
+python benchmarks/migrating/from_omikuji.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From scikit-learn's OneVsRestClassifier: the same task, side by side.
 
-    python benchmarks/migrating/from_one_vs_rest.py
+python benchmarks/migrating/from_one_vs_rest.py
 """
 
 from __future__ import annotations

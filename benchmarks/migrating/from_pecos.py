@@ -1,6 +1,6 @@
 """From XR-Linear of PECOS: the same task, side by side.
 
-    python benchmarks/migrating/from_pecos.py
+python benchmarks/migrating/from_pecos.py
 """
 
 from __future__ import annotations

@@ -81,7 +81,13 @@ def test_the_counts_themselves():
     words = {"cat": 1, "table": 2, "probability": 5, "trained": 1, "labels": 2, "makes": 1}
     assert {word: n_syllables(word) for word in words} == words
     page = "# Title\n\nOne `a b` two.\nThree (see [four](x.md))! Five\n\n* six\n* seven\n\n| no |\n"
-    assert markdown_sentences(page) == ["One Code two.", "Three (see four)!", "Five", "six", "seven"]
+    assert markdown_sentences(page) == [
+        "One Code two.",
+        "Three (see four)!",
+        "Five",
+        "six",
+        "seven",
+    ]
     doc = "Do it.\n\nParameters\n----------\nX : array\n    Rows. More\n    rows.\n\n>>> f(1)\n2\n"
     assert docstring_sentences(doc) == ["Do it.", "Rows.", "More rows."]
     assert too_long(["word " * 36]) and not too_long(["word " * 35])

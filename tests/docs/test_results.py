@@ -96,7 +96,13 @@ def test_no_line_begins_with_a_figure(page):
 
 
 def test_a_figure_that_is_not_there_is_an_error():
-    for path in ("accuracy / Tate / nobody / P@1", "model_size / int8 / nothing", "nothing / a / b"):
+    for path in (
+        "accuracy / Tate / nobody / P@1",
+        "model_size / int8 / nothing",
+        "nothing / a / b",
+    ):
         with pytest.raises(KeyError):
             write_results.find(FILES, path)
-    assert write_results.evaluate(FILES, "model_size / exact / MB over model_size / int8 / MB | .1f")
+    assert write_results.evaluate(
+        FILES, "model_size / exact / MB over model_size / int8 / MB | .1f"
+    )
