@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.datasets import load_api_docs
 from sk_inceptionxml.metrics import precision_at_k
 
@@ -41,6 +40,8 @@ def compare(name: str, package: str, install: str, peer: Side) -> None:
         X, y = [X[i] for i in chosen], [y[i] for i in chosen]
 
     def ours(X: Texts, y: Labels, X_test: Texts) -> Sequence[Sequence[str]]:
+        from sk_inceptionxml import InceptionXMLClassifier
+
         clf = InceptionXMLClassifier(max_epochs=args.epochs or "auto", random_state=0)
         return clf.fit(X, y).predict_topk(X_test, k=K)[0]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ OTHER_NAMES = {
     "as_lists", "classes", "cv", "fit_transform", "inceptionxml", "label_texts", "precision",
     "sample_weight", "scoring", "sync", "validation_data", "k", "predict_topk", "load_csv",
 }  # fmt: skip
+NAME = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)*)`")
+PROSE = [
+    ROOT / "README.md",
+    *(p for p in sorted((ROOT / "docs").glob("*.md")) if p.name != "results-appendix.md"),
+]
+# names of other packages and of the shell, by their last part
+OF_OTHERS = {
+    "GridSearchCV", "RandomizedSearchCV", "__label__", "chromium", "cross_val_predict",
+    "cross_val_score", "id2label", "inceptionxml_queue_full_total", "labels_weights",
+    "mapInPandas", "multiprocessing", "n_trees", "pickle", "pretrainedVectors", "quantize",
+    "read_parquet",
+}  # fmt: skip
 
 
 def name_of(page: Path) -> str:
@@ -52,6 +65,22 @@ def test_parameters_and_methods_exist(page):
     for first, second in CALL.findall(page.read_text(encoding="utf-8")):
         name = (first or second).removeprefix("head__")
         assert name[0].isupper() or name in known
+
+
+@pytest.mark.parametrize("page", PROSE, ids=name_of)
+def test_names_in_prose_are_names_of_the_code(page):
+    folders = [ROOT / "sk_inceptionxml", ROOT / "tests", ROOT / "benchmarks"]
+    source = {word for folder in folders for word in words_of(folder)}
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    last = {name.split(".")[-1].removeprefix("head__") for name in NAME.findall(text)}
+    assert last - source - OF_OTHERS == set()
+
+
+@cache
+def words_of(folder):
+    files = [p for p in folder.rglob("*.py") if p != Path(__file__)]
+    parts = {part for p in folder.rglob("*") for part in (p.name, p.stem)}
+    return {word for p in files for word in re.findall(r"\w+", p.read_text("utf-8"))} | parts
 
 
 def test_the_command_line_of_the_first_page(tmp_path, monkeypatch):
