@@ -36,4 +36,4 @@ def test_a_script_compares_or_says_what_is_missing(name):
         return
     found = json.loads(done.stdout.splitlines()[-1])
     assert found.pop("rows") == 200 and len(found) == 2
-    assert all(0 < values["P@5"] <= values["P@1"] < 100 for values in found.values())
+    assert all(0 < values["P@5"] and values["P@1"] < 100 for values in found.values())
