@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 MOST_WORDS = 35
 HIGHEST_GRADE = 10
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
-PAGES = [page for page in PAGES if "_build" not in page.parts]
+PAGES = [p for p in PAGES if not {"_build", "auto_examples", "generated"} & set(p.parts)]
 GUIDE = [
     "README.md",
     "docs/getting-started.md",
