@@ -18,14 +18,17 @@ class Bars(NamedTuple):
     bars: list[tuple[str, float]]
 
 
-def draw(title: str, groups: list[Bars], marked: str, digits: int = 2) -> str:
+def draw(
+    title: str, groups: list[Bars], marked: str, digits: int = 2, *, own_scales: bool = False
+) -> str:
     """Draw groups of bars below each other; those named ``marked`` have the colour."""
-    most = max(value for group in groups for _, value in group.bars)
+    longest = [max(value for _, value in group.bars) for group in groups]
+    scales = longest if own_scales else [max(longest)] * len(groups)
     described = "; ".join(
         f"{group.name} {label} {value:g}".strip() for group in groups for label, value in group.bars
     )
     parts, y = [f"<text x='0' y='16' font-weight='600'>{escape(title)}</text>"], TITLE
-    for group in groups:
+    for group, most in zip(groups, scales, strict=True):
         if group.name:
             parts.append(f"<text x='0' y='{y + 13}'>{escape(group.name)}</text>")
             y += BAR + GAP

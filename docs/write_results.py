@@ -244,7 +244,12 @@ def pictures(files: Files) -> dict[str, str]:
     return {
         "accuracy.svg": draw("Precision at 1, percent", bars["P@1"], OURS),
         "rare-labels.svg": draw("Propensity-scored precision at 1, percent", bars["PSP@1"], OURS),
-        "heads.svg": draw("Seconds, two threads", heads, "synchronized"),
+        "heads.svg": draw(
+            "Seconds of LLMs4Subjects, each pair on its own scale",
+            heads,
+            "synchronized",
+            own_scales=True,
+        ),
         "size.svg": draw("Saved model of Tate, MB", [Bars("", size)], "int8", 1),
         "scaling.svg": draw("One query, milliseconds", [Bars("", query)], sizes[-1]),
         "parts.svg": draw("P@1 on Tate, percent, step by step", [Bars("", steps)], steps[-1][0]),
