@@ -6,7 +6,7 @@
 >>> clf.set_params(head__beam_size=8).head.beam_size
 8
 
-A head of your own is a subclass of :class:`Head`, whose ``module`` names the file with its torch
+A head of your own is a subclass of :class:`Head`. Its ``module`` names the file with the torch
 module. ``register`` makes it known by its name, which ``load`` needs.
 """
 
@@ -141,7 +141,7 @@ class SyncXML(Head):
     Parameters
     ----------
     n_clusters : int or None, default=None
-        Meta-labels; None makes clusters of 8 labels, but 16,384 at most.
+        Number of meta-labels. None makes clusters of 8 labels, and 16,384 clusters at most.
     clusters : array-like of shape (n_labels,) or None, default=None
         Meta-label of every label, in the order of ``classes_``, instead of the clustering.
     beam_size : int, default=4
@@ -153,20 +153,21 @@ class SyncXML(Head):
     meta_loss_weight : float, default=1.0
         Weight of the meta-classifier's loss.
     warmup_epochs : int, default=1
-        First epochs in which the extreme classifier's gradient stays out of the encoder.
+        Number of first epochs in which the extreme classifier's gradient stays out of the
+        encoder.
     teacher_forcing : bool, default=True
         Add the true clusters of a row to its shortlist in training.
     share_negatives : bool, default=True
-        Labels shortlisted for any row of a batch are negatives of all its rows; otherwise only
-        those of the row's own shortlist.
+        Labels that any row of a batch shortlists are negatives of all its rows. False keeps each
+        row to its own shortlist.
     synchronized : bool, default=True
-        False leaves out the meta-classifier's hidden layer: hard-negative mining without
-        synchronisation, the baseline of the paper.
+        False leaves out the hidden layer of the meta-classifier. That is hard-negative mining
+        without synchronisation, the baseline of the paper.
     max_negatives : int or None, default=8192
         A training step computes the losses of about this many shortlisted labels, and of a
-        quarter as many meta-labels. Positive labels and positive or shortlisted meta-labels are
-        kept. The others are sampled, weighted so that the loss is right on average. None takes
-        all.
+        quarter as many meta-labels. Positive labels are kept, and so are positive or shortlisted
+        meta-labels. The others are sampled, and weighted so that the loss is right on average.
+        None takes all.
     n_jobs : int or None, default=None
         Parallel jobs of the clustering.
     classifier_dropout : float, default=0.5

@@ -48,16 +48,17 @@ _NAME_AT_K = re.compile(r"([a-z]+)@([0-9]+)", re.ASCII)
 class RankingScorer:
     """Scorer of the first k labels that a fitted classifier ranks.
 
-    A callable ``scorer(estimator, X, y, sample_weight=None)`` for ``scoring=`` of scikit-learn.
-    The estimator may be an ``InceptionXMLClassifier``, a ``Pipeline`` that ends in one, or a
-    fitted search over either. Labels of ``y`` that it has not seen in training count as misses.
+    Pass it as ``scoring=`` to scikit-learn. It is called with ``(estimator, X, y,
+    sample_weight=None)``. The estimator may be an ``InceptionXMLClassifier``, a ``Pipeline`` that
+    ends in one, or a fitted search over either. Labels of ``y`` that it has not seen in training
+    count as misses.
 
     Parameters
     ----------
     metric : {"precision", "ndcg", "recall", "psp"}
         Metric of :mod:`sk_inceptionxml.metrics`.
     k : int, default=5
-        Number of places; those beyond the number of labels count as misses.
+        Number of places. Places beyond the number of labels count as misses.
     **options
         For "psp": ``A`` and ``B`` of :func:`sk_inceptionxml.metrics.inverse_propensity`.
 
@@ -223,7 +224,8 @@ def unwrap(
 def predict_topk(model: Any, X: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
     """Best labels of each row by a classifier that stands in pipelines or searches.
 
-    Neither a ``Pipeline`` nor a search hands ``predict_topk`` on.
+    A ``Pipeline`` or a search does not have the method ``predict_topk``. This function finds the
+    classifier inside it.
 
     Parameters
     ----------

@@ -26,10 +26,10 @@ ENCODER: dict[str, Any] = {
     "max_epochs": 45,
     "batch_size": 128,
 }
-"""What the paper's encoder has and what this package adds to it switched off.
+"""The sizes of the paper's encoder. What this package adds to it is switched off.
 
-The learning rates are this package's own: the paper's loss is a mean over batch and labels, for
-which its rate of 5e-3 was made; with a sum over labels that rate does not learn.
+The learning rates are this package's own. The paper's rate of 5e-3 was made for a loss that is a
+mean over batch and labels. With a sum over labels that rate does not learn.
 """
 
 DATASETS: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ DATASETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Settings of ``SyncXML`` by data set of the Extreme Classification Repository.
 
-LF-AmazonTitles-131K has no dropout of its own in the reference and takes that of 670K.
+The paper's code has no dropout for LF-AmazonTitles-131K: the preset takes that of 670K.
 """
 
 HIDDEN_DIM: dict[str, int] = {"AmazonTitles-3M": 300}

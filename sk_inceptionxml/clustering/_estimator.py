@@ -43,13 +43,14 @@ def head_clusters(n_clusters: int, n_head: int, n_tail: int) -> int:
 class BalancedLabelClustering(BaseEstimator):
     """Group labels into meta-labels of equal size by balanced spherical 2-means.
 
-    Labels are described by the features of their rows (:func:`pifa`), optionally smoothed over
-    the label graph (:func:`label_graph`), and split recursively: each split maximises the
-    similarity of the labels to the centroids of their half under fixed sizes of the halves.
-    Any number of clusters can be asked for. Head labels, those with more than
-    `verbose_threshold` rows, never share a cluster with tail labels (unless there is only one
-    cluster). Every label, also one without any row, belongs to exactly one cluster; the sizes
-    differ by at most one among the head clusters and among the tail clusters.
+    A label is described by the features of its rows (:func:`pifa`), which may be smoothed over
+    the label graph (:func:`label_graph`). Labels are then split again and again into halves of
+    fixed sizes. Each split makes labels as similar as it can to the centroid of their half.
+
+    You can ask for any number of clusters. Every label belongs to exactly one, even a label
+    without a row. Head labels have more than `verbose_threshold` rows. They never share a cluster
+    with tail labels, unless there is only one cluster. Sizes differ by at most one among the head
+    clusters, and among the tail clusters.
 
     Parameters
     ----------

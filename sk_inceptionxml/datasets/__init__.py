@@ -1,8 +1,9 @@
 """Short-text data sets for extreme multi-label classification.
 
-A real corpus that every installation can harvest offline, a synthetic generator that scales to
-hundreds of thousands of labels, and readers for JSON Lines, CSV, TSV and Parquet files and for the
-file formats of the Extreme Classification Repository. Nothing here imports torch.
+``load_api_docs`` harvests a real corpus from the installed packages, without a network.
+``make_short_text`` makes synthetic texts with up to hundreds of thousands of labels. The other
+functions read JSON Lines, CSV, TSV, Parquet and the formats of the Extreme Classification
+Repository. Nothing here imports torch.
 """
 
 from ._api_docs import load_api_docs

@@ -235,7 +235,7 @@ def _is_record(record: Any) -> bool:
 
 
 def _write_cache(versions: dict[str, str], records: list[Record]) -> None:
-    """Write the cache whole or not at all; a cache that cannot be written is no error."""
+    """Write the cache whole or not at all. A cache that cannot be written is not an error."""
     try:
         path = _get_cache_path(versions)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def load_parquet(
     Raises
     ------
     ValueError
-        If the file is no Parquet file, a column is missing or of another type, or a text or a
+        If the file is not a Parquet file, a column is missing or of another type, or a text or a
         label is missing. The message names the file and, where there is one, the row, from 1.
     ImportError
         If pyarrow is not installed.

@@ -26,8 +26,8 @@ def iter_texts(
     Parameters
     ----------
     source : str, path-like or binary stream
-        A file, which may be gzip-compressed; or an open stream of bytes, such as
-        ``sys.stdin.buffer``, of which each text comes as soon as its line is there.
+        A file, which may be gzip-compressed, or an open stream of bytes, such as
+        ``sys.stdin.buffer``. A text of a stream comes as soon as its line is there.
     format : {"text", "jsonl", "csv", "tsv", "parquet"} or None, default=None
         "text" is one text a line, and an empty line an empty text. "jsonl" is one JSON object a
         line. None is what the name of the file ends in, with or without ``.gz``; "text" for a

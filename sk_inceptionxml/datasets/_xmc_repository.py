@@ -409,9 +409,9 @@ def load_xmc_raw_text(path: PathLike, *, encoding: str = "utf-8") -> list[str]:
     Parameters
     ----------
     path : str or path-like
-        A text file with one text a line, such as ``Y.txt``, where an empty line is an empty text;
-        or, if its name ends in ``.json`` or ``.jsonl``, one JSON object with a ``title`` a line,
-        such as ``lbl.json``. It may be gzip-compressed (``.gz``).
+        A text file with one text a line, such as ``Y.txt``; an empty line is an empty text. If
+        the name ends in ``.json`` or ``.jsonl``, each line is a JSON object with a ``title``, as
+        in ``lbl.json``. The file may be gzip-compressed (``.gz``).
     encoding : str, default="utf-8"
         The encoding of a text file; some of the repository's are ``"latin-1"``. JSON is UTF-8.
 

@@ -37,7 +37,7 @@ def open_axes(ax: Any) -> tuple[Any, Any]:
     Raises
     ------
     TypeError
-        If ``ax`` is no Axes.
+        If ``ax`` is not an Axes.
     """
     import matplotlib
     from matplotlib import pyplot
@@ -76,7 +76,7 @@ def style(
     Raises
     ------
     TypeError
-        If the given ones are no mapping, or name one property twice.
+        If the given ones are not a mapping, or name one property twice.
     """
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D

@@ -70,7 +70,7 @@ def vector(values: Any, name: str, size: int | None = None) -> npt.NDArray[np.fl
     Raises
     ------
     ValueError, TypeError
-        If they are no numbers, not 1-D, or not of this size.
+        If they are not numbers, not 1-D, or not of this size.
     """
     given = np.asarray(values)
     if given.dtype.kind not in "biuf":

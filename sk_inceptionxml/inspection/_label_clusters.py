@@ -106,7 +106,7 @@ class LabelClustersDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_names : int, default=12
-            Names to write, those of the most frequent clusters first. A name that would cover
+            Names to write, most frequent clusters first. A name that would cover
             another one is left out.
         scatter_kwargs : dict, default=None
             Properties of the marks, as of ``matplotlib.axes.Axes.scatter``.
@@ -176,7 +176,7 @@ class LabelClustersDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_names : int, default=12
-            Names to write, those of the most frequent clusters first. A cluster has the name of
+            Names to write, most frequent clusters first. A cluster has the name of
             its most frequent label.
         scatter_kwargs : dict, default=None
             Properties of the marks, as of ``matplotlib.axes.Axes.scatter``.
@@ -247,7 +247,7 @@ class LabelClustersDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_names : int, default=12
-            Names to write, those of the most frequent clusters first.
+            Names to write, most frequent clusters first.
         scatter_kwargs : dict, default=None
             Properties of the marks, as of ``matplotlib.axes.Axes.scatter``.
         text_kwargs : dict, default=None

@@ -280,7 +280,7 @@ def _check_marks(marks: Any) -> npt.NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If one is no number in [0, 1].
+        If one is not a number in [0, 1].
     """
     given = list(marks) if isinstance(marks, (Sequence, np.ndarray)) else [None]
     if not all(isinstance(mark, Real) and 0 <= float(mark) <= 1 for mark in given):

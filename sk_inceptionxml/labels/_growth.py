@@ -60,8 +60,8 @@ def grow_label_space(
 ) -> tuple[LabelSpace, Any]:
     """Encode a later y, and add the labels that it brings.
 
-    Known labels keep their columns; new ones are appended, those of a matrix in the order of
-    its columns, others sorted.
+    Known labels keep their columns, and new ones are appended. New labels of a matrix keep the
+    order of its columns; others are sorted.
 
     Parameters
     ----------

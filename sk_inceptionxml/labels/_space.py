@@ -67,10 +67,9 @@ class LabelSpace:
     form : str
         The form of y.
     classes_ : ndarray of shape (n_labels,)
-        Names of the columns of Y: sorted for labels that were read from 1-D or list targets
-        (object dtype for lists of strings), the names of the columns for a DataFrame whose
-        columns are all strings, and ``arange(n_labels)`` for other matrices. Labels that joined
-        later stand last.
+        Names of the columns of Y. Labels from 1-D or list targets are sorted; lists of strings
+        give object dtype. A DataFrame with string names gives these names, other matrices
+        ``arange(n_labels)``. Labels that joined later stand last.
     n_labels : int
         Number of labels.
 
@@ -144,9 +143,9 @@ class LabelSpace:
         n_samples : int, default=None
             Number of samples that y must have; None skips the check.
         classes : array-like of shape (n_labels,), default=None
-            All labels, where y is only a part (``partial_fit``). For matrices these are the
-            names of the columns, in order; otherwise they are sorted, and y must not hold
-            any other label.
+            All labels, if y is only a part (``partial_fit``). For a matrix these are the names of
+            its columns, in order. Otherwise they are sorted, and y must not hold any other
+            label.
 
         Returns
         -------
@@ -159,9 +158,9 @@ class LabelSpace:
         Raises
         ------
         ValueError
-            If y is None, has no sample or no positive label, has another number of samples
-            than `n_samples`, holds NaN, values other than 0 and 1 in a matrix or continuous
-            values in 1-D, or if `classes` does not fit y.
+            If y is None, holds NaN, or has no sample or no positive label. If its number of
+            samples is not `n_samples`. If a matrix holds other values than 0 and 1, or a 1-D y
+            holds continuous values. If `classes` does not fit y.
         TypeError
             If y or a row of it is of another type, or labels are of mixed types.
         """
@@ -203,8 +202,8 @@ class LabelSpace:
         n_samples : int, default=None
             Number of samples that y must have; None skips the check.
         unknown : {"raise", "ignore", "append"}, default="raise"
-            What to do with labels that were not learned; "ignore" leaves them out, "append" gives
-            them columns behind those of the learned ones, sorted by name.
+            What to do with labels that were not learned. "ignore" leaves them out. "append" gives
+            them columns after the learned ones, sorted by name.
 
         Returns
         -------

@@ -14,7 +14,7 @@ MAX_TEXTS = 1000  # of one label
 
 
 def check_label_texts(label_texts: Any) -> None:
-    """Refuse what is neither None, "names", a mapping nor a sequence, before any work is done.
+    """Refuse anything but None, "names", a mapping or a sequence, before any work is done.
 
     Raises
     ------

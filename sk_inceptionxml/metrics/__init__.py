@@ -3,17 +3,17 @@
 All functions read the truth and the predictions the same way.
 
 ``y_true``
-    Indicator matrix of shape (n_samples, n_labels), any SciPy sparse format or dense, of dtype
-    bool, int or float, holding 0 and 1. Explicit zeros are not labels; an entry stored twice
-    counts once.
+    Indicator matrix of shape (n_samples, n_labels), sparse in any format of SciPy, or dense. It
+    holds 0 and 1, in dtype bool, int or float. Explicit zeros are not labels; an entry stored
+    twice counts once.
 ``topk``
-    Either a *ranking*, an integer array of shape (n_samples, n_places) with column indices, best
-    first, and -1 where nothing is predicted; or *scores*, a floating-point array or any sparse
-    matrix of shape (n_samples, n_labels), ranked by :func:`top_k_indices`. The dtype decides:
-    dense integers are a ranking, dense floats and sparse matrices are scores. Only the first
-    ``k`` places count; places that are not there, or hold -1, count as misses.
+    A *ranking* or *scores*. A ranking is an integer array of shape (n_samples, n_places) with
+    column indices, best first, and -1 where nothing is predicted. Scores are a floating-point
+    array or any sparse matrix of shape (n_samples, n_labels); :func:`top_k_indices` ranks them.
+    The dtype decides: dense integers are a ranking, dense floats and sparse matrices are scores.
+    Only the first ``k`` places count. A place that is missing, or holds -1, counts as a miss.
 ``sample_weight``
-    Non-negative weights of shape (n_samples,); a weight of 2 equals the row given twice.
+    Non-negative weights of shape (n_samples,). A weight of 2 is as good as the row given twice.
 
 Samples without any label stay in the means with the value 0, as in the Extreme Classification
 Repository [1]_. Values are fractions, except in :func:`ranking_report`, which gives percent.

@@ -65,8 +65,8 @@ def expected_calibration_error(
 ) -> float:
     """Compute the expected calibration error of the first k places.
 
-    The predicted places are put into bins by probability; the result is the mean over places of
-    ``abs(mean hit - mean probability)`` of their bin [1]_. Places holding -1 are left out.
+    Predicted places are put into bins by their probability. The result is the mean over places of
+    ``abs(mean hit - mean probability)`` of their bin [1]_. Places that hold -1 are left out.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ def expected_calibration_error(
     Raises
     ------
     ValueError
-        If shapes disagree, ``y_true`` is not 0/1, an index is out of range or repeated in a row,
-        scores hold NaN, ``k`` or ``n_bins`` is below 1, a probability is outside [0, 1],
-        ``strategy`` is unknown, or no place is predicted.
+        If shapes disagree, ``y_true`` is not 0/1, or scores hold NaN. If an index is out of range
+        or repeated in a row, or a probability is outside [0, 1]. If ``k`` or ``n_bins`` is below
+        1, ``strategy`` is unknown, or no place is predicted.
     TypeError
         If a dtype is not numeric, or ``k`` not an integer.
 

@@ -57,9 +57,9 @@ def psp_at_k(
 ) -> float:
     """Propensity-scored precision at k, normalised by its best possible value.
 
-    A hit on label l gains ``inverse_propensity[l]``; the result is the mean gain over samples
-    divided by the mean gain of the best ranking: a ratio of two means, as published results
-    use [1]_. It is 0 if there are no true labels at all.
+    A hit on label l gains ``inverse_propensity[l]``. The result is the mean gain over samples,
+    divided by the mean gain of the best ranking. Published results use this ratio of two
+    means [1]_. It is 0 if there is no true label at all.
 
     Parameters
     ----------
@@ -114,9 +114,9 @@ def psndcg_at_k(
 ) -> float:
     """Propensity-scored nDCG at k, normalised by its best possible value.
 
-    Per sample the propensity-scored DCG is divided by the unweighted ideal DCG over
-    ``min(k, n_true)`` places; the mean of this is divided by the mean that the best ranking
-    reaches [1]_. It is 0 if there are no true labels at all.
+    For each sample, the propensity-scored DCG is divided by the unweighted ideal DCG over
+    ``min(k, n_true)`` places. The mean of this is divided by the mean that the best ranking
+    reaches [1]_. It is 0 if there is no true label at all.
 
     Parameters
     ----------

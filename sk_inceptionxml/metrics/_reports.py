@@ -121,7 +121,7 @@ def frequency_report(
     k : int, default=5
         Number of places.
     edges : sequence of int, default=(0, 1, 5, 20, 100)
-        Lowest count of each bucket, rising from 0; the default gives the buckets 0, 1-4, 5-19,
+        Lowest count of each bucket, rising from 0. The default gives the buckets 0, 1-4, 5-19,
         20-99 and 100+.
     sample_weight : array-like of shape (n_samples,), default=None
         Row weights.
@@ -129,11 +129,16 @@ def frequency_report(
     Returns
     -------
     pandas.DataFrame
-        A row per bucket, rarest labels first, empty buckets included: "bucket", "n_labels",
-        "n_positives" (true label occurrences), "recall@k" (with the number k: share of them
-        found in the first k places), "n_predicted" (places filled with labels of the bucket) and
-        "precision" (share of those places that are true). A share of nothing is NaN. With
-        ``sample_weight`` the numbers of positives and places are sums of weights.
+        A row per bucket, rarest labels first, empty buckets included. Its columns:
+
+        * "bucket" and "n_labels";
+        * "n_positives": occurrences of true labels;
+        * "recall@k", with the number k: share of these that are in the first k places;
+        * "n_predicted": places that hold labels of the bucket;
+        * "precision": share of these places that are true.
+
+        A share of nothing is NaN. With ``sample_weight`` the numbers of positives and places are
+        sums of weights.
 
     Raises
     ------

@@ -153,5 +153,5 @@ def _from_plain(value: Any) -> Any:
 
 
 def copy_vectorizer(vectorizer: Any) -> Any:
-    """Return an unfitted copy, also of what is no estimator of scikit-learn."""
+    """Return an unfitted copy, even of an object that is not a scikit-learn estimator."""
     return clone(vectorizer) if hasattr(vectorizer, "get_params") else copy.deepcopy(vectorizer)

@@ -226,7 +226,7 @@ def check_width(width: int) -> None:
 
 
 def check_embeddings(source: Any) -> None:
-    """Refuse what is no source of word vectors, before any work is done.
+    """Refuse anything that is not a source of word vectors, before any work is done.
 
     Parameters
     ----------

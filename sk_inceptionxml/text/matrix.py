@@ -34,7 +34,7 @@ def check_matrix(owner: Any, X: Any, *, reset: bool) -> Any:
     Raises
     ------
     TypeError
-        If X is no matrix, or holds no numbers.
+        If X is not a matrix of numbers.
     ValueError
         If X is empty, damaged, not finite, has weights beyond 1e10, or other columns than in
         ``fit``.

@@ -13,7 +13,7 @@ from .tokens import row_offsets
 
 
 def is_replaceable(word: str) -> bool:
-    """Whether neighbours of a word may mean the same: not of short ones or those with digits."""
+    """Whether a similar word may mean the same: not for short words or words with digits."""
     return 3 < len(word) <= 64 and not any(c.isdigit() or c.isspace() for c in word)
 
 

@@ -62,13 +62,13 @@ class TokenVectorizer(BaseEstimator):
     kind_ : {"text", "matrix"}
         What ``fit`` has seen.
     vocabulary_ : dict of str to int
-        Id of each word, from 2 on; with ``vectorizer=None`` the most frequent word comes first.
+        Id of each word, from 2 on. With ``vectorizer=None`` the most frequent word comes first.
         Only for text, and not for a ``HashingVectorizer``.
     cut_words_ : frozenset of str
         Words of the training texts that the limits of ``vectorizer`` cut. Only for text.
     columns_ : ndarray of shape (n_columns,), int64
         Columns, or buckets of a ``HashingVectorizer``, that the training rows use, in ascending
-        order. Only where most are never used; the others are unknown from then on.
+        order. Set only if most are never used. The others are unknown from then on.
     n_tokens_ : int
         Number of ids, padding and unknown word included.
     n_features_in_ : int
@@ -144,7 +144,7 @@ class TokenVectorizer(BaseEstimator):
         ValueError
             If a parameter is out of range, X is one string, or no text holds a word.
         TypeError
-            If ``vectorizer`` has no ``build_analyzer``, or an entry of X is no string.
+            If ``vectorizer`` has no ``build_analyzer``, or an entry of X is not a string.
         """
         if is_text(X):
             return self.fit_texts(self.clean(check_text(X)), full=full)
@@ -200,7 +200,7 @@ class TokenVectorizer(BaseEstimator):
         Raises
         ------
         TypeError
-            If X is not of the kind that ``fit`` has seen, or an entry is no string.
+            If X is not of the kind that ``fit`` has seen, or an entry is not a string.
         ValueError
             If the number or names of the columns differ.
         """
@@ -471,7 +471,7 @@ class TokenVectorizer(BaseEstimator):
 
 
 def _refuse_embeddings(X: Any, max_len: int) -> None:
-    """Refuse dense vectors, of which the encoder would read only the largest components.
+    """Refuse dense vectors: the encoder would read only their largest components.
 
     Raises
     ------

@@ -110,7 +110,7 @@ def check_text(X: Any) -> list[str]:
     ValueError
         If X is one string instead of a sequence of them.
     TypeError
-        If X is no ordered sequence, or an entry is missing or no string.
+        If X is not an ordered sequence, or an entry is missing or not a string.
 
     Examples
     --------

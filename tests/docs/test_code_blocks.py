@@ -1,0 +1,106 @@
+"""Every block of Python in the guide runs, page by page, and every name in it exists.
+
+Blocks of other packages, which are not installed here, have the language ``py``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sk_inceptionxml import InceptionXMLClassifier
+from sk_inceptionxml.heads import OneVsAll, SyncXML
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests" / "cli"))
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("getting-started.md", "method.md", "recipes.md")),
+    *(ROOT / "docs" / name for name in ("migrating.md", "memory-and-time.md", "limits.md")),
+    *sorted((ROOT / "docs").glob("guide-*.md")),
+]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CALL = re.compile(r"`(\w+)=[^`]*`|`\.?(\w+)\([^`]*\)`")
+# what a page may write as NAME= or NAME(...) beside parameters and methods of the classifier
+OTHER_NAMES = {
+    "as_lists", "classes", "cv", "fit_transform", "inceptionxml", "label_texts", "precision",
+    "sample_weight", "scoring", "sync", "validation_data", "k", "predict_topk", "load_csv",
+}  # fmt: skip
+NAME = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)*)`")
+PROSE = [
+    ROOT / "README.md",
+    *(p for p in sorted((ROOT / "docs").glob("*.md")) if p.name != "results-appendix.md"),
+]
+# names of other packages and of the shell, by their last part
+OF_OTHERS = {
+    "GridSearchCV", "RandomizedSearchCV", "__label__", "chromium", "cross_val_predict",
+    "cross_val_score", "id2label", "inceptionxml_queue_full_total", "labels_weights",
+    "mapInPandas", "multiprocessing", "n_trees", "pickle", "pretrainedVectors", "quantize",
+    "read_parquet",
+}  # fmt: skip
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {"__name__": "page"}
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        exec(compile(block, name_of(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_parameters_and_methods_exist(page):
+    known = set(InceptionXMLClassifier().get_params()) | set(dir(InceptionXMLClassifier))
+    known |= set(SyncXML().get_params()) | set(OneVsAll().get_params()) | OTHER_NAMES
+    for first, second in CALL.findall(page.read_text(encoding="utf-8")):
+        name = (first or second).removeprefix("head__")
+        assert name[0].isupper() or name in known
+
+
+@pytest.mark.parametrize("page", PROSE, ids=name_of)
+def test_names_in_prose_are_names_of_the_code(page):
+    folders = [ROOT / "sk_inceptionxml", ROOT / "tests", ROOT / "benchmarks"]
+    source = {word for folder in folders for word in words_of(folder)}
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    last = {name.split(".")[-1].removeprefix("head__") for name in NAME.findall(text)}
+    assert last - source - OF_OTHERS == set()
+
+
+@cache
+def words_of(folder):
+    files = [p for p in folder.rglob("*.py") if p != Path(__file__)]
+    parts = {part for p in folder.rglob("*") for part in (p.name, p.stem)}
+    return {word for p in files for word in re.findall(r"\w+", p.read_text("utf-8"))} | parts
+
+
+def test_the_command_line_of_the_first_page(tmp_path, monkeypatch):
+    from _command_line import SMALL, run
+
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
+    blocks = [b for b in BLOCK.findall(page) if "import json" in b or "itertools" in b]
+    names: dict = {}
+    for block in blocks:
+        exec(block, names)
+    lines = [line for block in SHELL.findall(page) for line in block.splitlines()]
+    lines = [line for line in lines if "sk-inceptionxml " in line]
+    assert len(lines) == 4
+    for line in lines:
+        *before, command = line.split(" | ")
+        words = shlex.split(command)[1:]
+        if words[0] == "fit":
+            words += [
+                f"--set={name}={value}" for name, value in SMALL.items() if name != "embedding_dim"
+            ]
+        ended = run(*words, stdin=before[0].split('"')[1].encode() if before else b"")
+        assert (ended.status, ended.err) == (0, ""), line
