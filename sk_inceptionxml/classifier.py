@@ -1158,10 +1158,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         directory : path
             Made if absent; files of an earlier save in it are replaced.
         precision : {"exact", "int8", "int4"}, default="exact"
-            How the weights of the network are written. "exact" takes one byte for each number of a
-            label vector and two for other weights; the loaded model predicts exactly as this one.
-            "int8" takes one byte and "int4" half of one, with a scale for every 32 weights;
-            ``benchmarks/accuracy/model_size.py`` measures what they lose.
+            How the weights of the network are written. With "exact", the loaded model predicts
+            exactly as this one: numbers of label vectors take one byte, other weights two. With
+            "int8" all take one byte, with "int4" half of one, and 32 weights share a scale. The
+            script ``benchmarks/accuracy/model_size.py`` measures what they lose.
         mmap : bool, default=False
             Write large arrays as predictions use them. ``load(directory, mmap=True)`` then shares
             them among the processes of a machine, and computes nothing. The files are several

@@ -1,9 +1,9 @@
 """SyncXML: a meta-classifier shortlists labels, an extreme classifier of equal structure ranks.
 
 Rows of the extreme classifier are stored in the order of the clusters, so that a cluster is one
-contiguous block. In training the shortlists of a batch are united: their labels form one dense
-product, every label of the union is a hard or an in-batch negative of every row, and no padding
-exists that could enter the loss.
+contiguous block. In training the shortlists of a batch are united, and their labels form one dense
+product. Every label of the union is a hard or an in-batch negative of every row. No padding exists
+that could enter the loss.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ class SyncHead(HeadModule):
     max_negatives : int or None
         Labels of whose losses a training step computes about as many, and of clusters a quarter
         where there are more. Labels that are positive in the batch, and clusters that are positive
-        or shortlisted, are always among them; the others are sampled, a quarter of the number at
-        least, and weighted so that the loss is right on average. None takes all.
+        or shortlisted, are always among them. The others are sampled, a quarter of the number at
+        least. They are weighted so that the loss is right on average. None takes all.
     synchronized : bool
         False leaves the hidden layer of the meta-classifier out: hard-negative mining by a
         classifier of another structure, the baseline that the paper improves on.

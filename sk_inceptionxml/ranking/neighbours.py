@@ -2,8 +2,8 @@
 
 Rare exact words and near-duplicate titles are what a trained encoder forgets and a memory of
 the training rows keeps. For every query the ``n_neighbors`` rows nearest in TF-IDF cosine are
-taken, and a ridge regression of their labels on the query is solved in closed form: similar
-neighbours share their vote instead of repeating it, which plain nearest-neighbour voting lacks.
+taken. A ridge regression of their labels on the query is solved in closed form. So similar
+neighbours share their vote, where plain voting of neighbours would count it again and again.
 """
 
 from __future__ import annotations

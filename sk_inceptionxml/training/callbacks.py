@@ -201,9 +201,9 @@ class SaveState(Callback):
 class StopEarly(Callback):
     """End the training after some epochs in a row without a new best nDCG@5.
 
-    Epochs in which the learning rate still rises do not count: with few rows a network learns
-    little more than the frequent labels in them, and its nDCG@5 only wavers. skorch's
-    ``EarlyStopping`` counts them, and knows nothing of a training that goes on.
+    Epochs in which the learning rate still rises do not count. With few rows, a network learns
+    little more than the frequent labels in them, and its nDCG@5 only wavers. The ``EarlyStopping``
+    of skorch counts them, and knows nothing of a training that goes on.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"`(\w+)=[^`]*`|`\.?(\w+)\([^`]*\)`")
 # what a page may write as NAME= or NAME(...) beside parameters and methods of the classifier
 OTHER_NAMES = {
-    "as_lists", "classes", "cv", "fit_transform", "inceptionxml", "label_texts", "precision",
+    "as_lists", "classes", "cv", "fit_transform", "inceptionxml", "label_texts", "mmap", "precision",
     "sample_weight", "scoring", "sync", "validation_data", "k", "predict_topk", "load_csv",
 }  # fmt: skip
 NAME = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)*)`")

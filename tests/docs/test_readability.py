@@ -29,18 +29,12 @@ GUIDE = [
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("guide-*.md")),
 ]
 # rooms and modules of the package whose docstrings are read; add yours
-ROOMS = [
-    "clustering",
-    "datasets",
-    "exceptions",
-    "heads",
-    "inspection",
-    "labels",
-    "metrics",
-    "model_selection",
-    "presets",
-    "text",
-]
+PACKAGE = ROOT / "sk_inceptionxml"
+ROOMS = sorted(
+    path.stem if path.suffix else path.name
+    for path in PACKAGE.iterdir()
+    if path.suffix == ".py" or (path / "__init__.py").exists()
+)
 
 
 def files_of(room: str) -> list[Path]:
