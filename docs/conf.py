@@ -41,12 +41,11 @@ suppress_warnings = [
     "misc.highlighting_failure",  # answers in JSON are shortened by three dots
 ]
 
-# The pages of each section, in this order. A page that nobody names here joins the last section
-# that takes the rest, so that a new page is on the site without a change.
+# The page of each section, and the pages below it in this order. A page that is named nowhere joins
+# the section with the dots, so that a new page is on the site at once.
 page_sections = {
-    "guide": [
+    "user-guide": [
         "getting-started",
-        "user-guide",
         "guide-inputs",
         "guide-heads",
         "guide-label-texts",
@@ -63,10 +62,10 @@ page_sections = {
         "plots",
         "method",
     ],
-    "how-to": ["recipes", "migrating", "cluster", "service", "annif", "..."],
-    "reference": ["api", "command-line", "bad-input", "limits", "glossary"],
-    "results": ["results", "results-details", "results-appendix"],
-    "project": ["contributing", "architecture", "versioning", "changelog", "security"],
+    "sections/how-to": ["recipes", "migrating", "cluster", "service", "annif", "..."],
+    "sections/reference": ["api", "command-line", "bad-input", "limits", "glossary"],
+    "results": ["results-details", "results-appendix"],
+    "sections/project": ["contributing", "architecture", "versioning", "changelog", "security"],
 }
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
@@ -74,6 +73,7 @@ myst_fence_as_directive = {"math", "mermaid"}
 myst_heading_anchors = 4
 myst_substitutions = {"version": __version__}
 
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc writes them
 autosummary_generate = True
 numpydoc_class_members_toctree = False

@@ -40,7 +40,7 @@ def example_order(name: str) -> tuple[int, str]:
 def section_pages(docs: Path, sections: dict[str, list[str]], section: str) -> list[str]:
     """Pages of a section that are there; ``...`` stands for those that no section names."""
     there = {path.stem for path in docs.glob("*.md")} - {"index"}
-    named = {page for pages in sections.values() for page in pages}
+    named = {page for pages in sections.values() for page in pages} | set(sections)
     pages: list[str] = []
     for page in sections[section]:
         if page == "...":
@@ -67,14 +67,19 @@ def lead(match: re.Match[str], docs: Path) -> str:
     return f"`{own}`" if plain in (own, Path(own).name) else f"{text} (`{own}`)"
 
 
+def toctree(pages: list[str], option: str) -> str:
+    """The directive that makes these pages part of one."""
+    return "\n".join(["", "```{toctree}", option, "", *(f"/{page}" for page in pages), "```", ""])
+
+
 def rewrite(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Fill in the pages of a section, and turn links that leave the folder."""
-    docs = Path(app.srcdir)
-    if docname.startswith("sections/"):
-        pages = section_pages(docs, app.config.page_sections, Path(docname).name)
-        source[0] = source[0].replace("%%PAGES%%", "\n".join(f"/{page}" for page in pages))
-    elif "/" not in docname:
+    """Add the pages of a section, and turn links that leave the folder."""
+    docs, sections = Path(app.srcdir), app.config.page_sections
+    if "/" not in docname:
         source[0] = OUTSIDE.sub(lambda match: lead(match, docs), source[0])
+    pages = section_pages(docs, sections, docname) if docname in sections else []
+    if pages:  # a page of the guide says itself what belongs to it, those of sections/ do not
+        source[0] += toctree(pages, ":maxdepth: 2" if "/" in docname else ":hidden:")
 
 
 def rewrite_included(

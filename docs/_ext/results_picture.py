@@ -16,9 +16,9 @@ from svg import LINE, MUTED, OURS, TEXT, inline
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "accuracy.json"
 OUR_NAME = "InceptionXMLClassifier"
 METRICS = {
-    "P@1": "first label right (P@1)",
-    "PSP@1": "rare labels (PSP@1)",
-    "R@100": "found (R@100)",
+    "P@1": "First label right (P@1)",
+    "PSP@1": "Rare labels weigh more (PSP@1)",
+    "R@100": "Found in the first 100 (R@100)",
 }
 Scores = dict[str, dict[str, float]]
 
@@ -29,35 +29,24 @@ def best_peers(systems: Scores, metric: str) -> float:
 
 
 def draw(datasets: dict[str, Scores]) -> Figure:
-    """One panel a metric, one line a data set, from the best peer to ours."""
+    """One panel a metric, two bars a data set: ours above the best peer's."""
     names = list(datasets)[::-1]
-    figure = Figure(figsize=(8.4, 0.55 * len(names) + 0.75))
+    figure = Figure(figsize=(8.4, 0.62 * len(names) + 0.4))
     for i, (metric, title) in enumerate(METRICS.items()):
         ax = figure.add_subplot(1, len(METRICS), i + 1)
         for y, name in enumerate(names):
             ours, theirs = datasets[name][OUR_NAME][metric], best_peers(datasets[name], metric)
-            ax.plot([theirs, ours], [y, y], color=LINE, linewidth=5, solid_capstyle="round")
-            ax.plot(theirs, y, "o", color=MUTED, markersize=7)
-            ax.plot(ours, y, "o", color=OURS, markersize=9)
-            left, right = sorted([(theirs, MUTED), (ours, OURS)])
-            for (x, colour), side, dx in ((left, "right", -8), (right, "left", 8)):
-                ax.annotate(
-                    f"{x:.0f}" if round(ours) != round(theirs) else f"{x:.1f}",
-                    (x, y),
-                    xytext=(dx, 0),
-                    textcoords="offset points",
-                    ha=side,
-                    va="center",
-                    fontsize=9,
-                    color=colour,
-                )
-        ax.set(xlim=(8, 112), ylim=(-0.6, len(names) - 0.4), xticks=[])
+            for value, place, colour in ((ours, y + 0.19, OURS), (theirs, y - 0.19, MUTED)):
+                ax.barh(place, value, height=0.32, color=colour)
+                ax.text(value + 2, place, f"{value:.1f}", va="center", fontsize=9, color=TEXT)
+        ax.axvline(0, color=LINE, linewidth=1)
+        ax.set(xlim=(0, 118), ylim=(-0.6, len(names) - 0.4), xticks=[])
         ax.set_title(title, fontsize=10, color=TEXT, loc="left")
         ax.set_yticks(range(len(names)), names if i == 0 else [""] * len(names))
         ax.tick_params(length=0, labelsize=10, labelcolor=TEXT)
         for spine in ax.spines.values():
             spine.set_visible(False)
-    figure.subplots_adjust(wspace=0.05)
+    figure.subplots_adjust(wspace=0.08)
     return figure
 
 
@@ -74,8 +63,8 @@ class ResultsPicture(SphinxDirective):
             for metric in METRICS
         )
         legend = (
-            '<p class="drawing-legend"><span class="ours">●</span> InceptionXMLClassifier '
-            '<span class="peers">●</span> the best other system, in percent</p>\n'
+            '<p class="drawing-legend"><span class="ours">■</span> InceptionXMLClassifier '
+            '<span class="peers">■</span> the best other system, in percent</p>\n'
         )
         drawn = inline(draw(datasets), html.escape(f"Results. {said}"), "results-picture")
         return [nodes.raw("", legend + drawn, format="html")]
