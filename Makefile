@@ -80,4 +80,4 @@ lint: .venv/.installed-lint
 
 clean:
 	rm -rf .venv .venv-cluster .venv-wheel .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf dist docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
+	rm -rf dist docs/_build docs/auto_examples docs/generated

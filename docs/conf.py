@@ -62,7 +62,7 @@ page_sections = {
         "plots",
         "method",
     ],
-    "sections/how-to": ["recipes", "migrating", "cluster", "service", "annif", "..."],
+    "sections/how-to": ["recipes", "migrating", "large-data", "cluster", "service", "annif", "..."],
     "sections/reference": ["api", "command-line", "bad-input", "limits", "glossary"],
     "results": ["results-details", "results-appendix"],
     "sections/project": ["contributing", "architecture", "versioning", "changelog", "security"],
@@ -74,6 +74,7 @@ myst_heading_anchors = 4
 myst_substitutions = {"version": __version__}
 
 toc_object_entries_show_parents = "hide"
+autodoc_mock_imports = ["annif"]  # its versions of other packages are not ours
 autodoc_typehints = "none"  # numpydoc writes them
 autosummary_generate = True
 numpydoc_class_members_toctree = False
@@ -115,14 +116,13 @@ sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["auto_examples"],
     "filename_pattern": r"[/\\](plot_|quickstart)",
-    "ignore_pattern": r"[/\\](cluster[/\\]|reproduce_paper|_)",
+    "ignore_pattern": r"^(reproduce_paper|_)",
     "within_subsection_order": "pages.example_order",
     "download_all_examples": False,
     "show_signature": False,
     "remove_config_comments": True,
     "plot_gallery": "True",
     "abort_on_example_error": True,
-    "min_reported_time": 60,
     "image_srcset": ["2x"],
     "matplotlib_animations": False,
     "doc_module": ("sk_inceptionxml",),
@@ -130,6 +130,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "reset_modules": ("matplotlib",),
     "show_memory": False,
+    "write_computation_times": False,
 }
 
 # warnings of the package and of an example are errors in the gallery, too

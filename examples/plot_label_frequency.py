@@ -23,12 +23,12 @@ X_train, y_train = load_api_docs(subset="train", return_X_y=True)
 X_test, y_test = load_api_docs(subset="test", return_X_y=True)
 
 clf = InceptionXMLClassifier(
-    embedding_dim=64, n_filters=16, max_epochs=6, batch_size=32, random_state=0
+    embedding_dim=64, n_filters=16, max_epochs=4, batch_size=32, random_state=0
 )
 clf.fit(X_train[::2], y_train[::2])
 
 alone = InceptionXMLClassifier(
-    embedding_dim=64, n_filters=16, max_epochs=6, batch_size=32, n_neighbors=0, random_state=0
+    embedding_dim=64, n_filters=16, max_epochs=4, batch_size=32, n_neighbors=0, random_state=0
 )
 alone.fit(X_train[::2], y_train[::2])
 

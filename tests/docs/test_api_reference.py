@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -32,17 +33,40 @@ def listed() -> list[str]:
     return found
 
 
-def defined_names(module: ModuleType) -> list[str]:
+def load(name: str) -> ModuleType | None:
+    """A module of the package, None if it needs an extra that is not installed here."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == PACKAGE:
+            raise
+        return None
+
+
+def written_names(name: str) -> list[str]:
+    """``__all__`` of a module that cannot be imported here."""
+    path = Path(sk_inceptionxml.__file__).parent / name.rpartition(".")[2]
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def defined_names(name: str) -> list[str]:
     """Public names of a module: those of ``__all__``, or what it does not import."""
+    module = load(name)
+    if module is None:
+        return written_names(name)
     if hasattr(module, "__all__"):
-        return [name for name in module.__all__ if name != "__version__"]
+        return [public for public in module.__all__ if public != "__version__"]
     return [
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_")
+        public
+        for public, value in vars(module).items()
+        if not public.startswith("_")
         and not inspect.ismodule(value)
-        and getattr(value, "__module__", module.__name__) == module.__name__
-        and name not in ("annotations", "Any")
+        and getattr(value, "__module__", name) == name
+        and public not in ("annotations", "Any")
     ]
 
 
@@ -53,7 +77,17 @@ def public() -> list[str]:
     rooms |= {path.stem for path in folder.glob("*.py")}
     rooms = {r for r in rooms if not r.startswith("_")} - PRIVATE - {"classifier"}
     modules = [PACKAGE, *(f"{PACKAGE}.{room}" for room in sorted(rooms))]
-    return [f"{m}.{n}" for m in modules for n in defined_names(importlib.import_module(m))]
+    return [f"{module}.{name}" for module in modules for name in defined_names(module)]
+
+
+def is_there(name: str) -> bool:
+    room = ".".join(name.split(".")[:2])
+    return name.count(".") == 1 or load(room) is not None
+
+
+def installed() -> list[str]:
+    """Listed names that can be imported here."""
+    return [name for name in listed() if is_there(name)]
 
 
 def find(name: str) -> Any:
@@ -73,7 +107,7 @@ def find(name: str) -> Any:
 def callables() -> list[str]:
     """Listed functions and classes, and the public methods that a class is the first to define."""
     names = []
-    for name in listed():
+    for name in installed():
         value = find(name)
         if inspect.isclass(value):
             above = {m for base in value.__mro__[1:] for m in vars(base)}
@@ -92,8 +126,9 @@ def test_every_public_name_is_listed_once():
 
 
 def test_what_is_listed_is_there():
-    for name in listed():
+    for name in installed():
         find(name)
+    assert len(installed()) > 50
 
 
 def undocumented(value: Any) -> list[str]:
