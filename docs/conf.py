@@ -129,6 +129,8 @@ sphinx_gallery_conf = {
     "reference_url": {"sk_inceptionxml": None},
     "backreferences_dir": "generated/backreferences",
     "reset_modules": ("matplotlib",),
+    "capture_repr": (),
+    "default_thumb_file": str(DOCS / "_static" / "mark.svg"),
     "show_memory": False,
     "write_computation_times": False,
 }

@@ -19,8 +19,9 @@ import numpy as np
 
 from sk_inceptionxml import InceptionXMLClassifier
 
-TOPICS = "sailing gardening weaving astronomy beekeeping carpentry chess opera".split()
-PLACES = "norway peru japan kenya canada greece india malta".split()
+TOPICS = "sailing gardening weaving astronomy beekeeping carpentry chess opera pottery".split()
+TOPICS += ["skating", "surgery", "printing"]
+PLACES = "norway peru japan kenya canada greece india malta chile egypt france iceland".split()
 FORMS = ["a history of {} in {}", "{} and {}: essays", "the {} of {}", "notes on {} from {}"]
 
 books = list(itertools.product(FORMS, TOPICS, PLACES))
@@ -39,7 +40,7 @@ print(titles[0], subjects[0])
 # Train with the texts
 # --------------------
 
-clf = InceptionXMLClassifier(embedding_dim=64, random_state=0)
+clf = InceptionXMLClassifier(embedding_dim=64, max_epochs=10, random_state=0)
 clf.fit(titles, subjects, label_texts=label_texts)
 without_rows = clf.classes_[clf.label_counts_ == 0]
 print(f"labels without a training row: {', '.join(without_rows)}")
