@@ -3,7 +3,7 @@ BIN := .venv/bin
 # threads that wait must sleep: spinning ones cost three to four times on a busy small machine
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-browser test-cluster test-gpu lint doctest examples clean
+.PHONY: demo test test-browser test-cluster test-gpu lint doctest docs dist test-dist clean
 
 demo: .venv/.installed  ## train on real short texts and print the results
 	$(BIN)/python examples/quickstart.py
@@ -20,10 +20,20 @@ test-gpu: .venv/.installed  ## run the whole script for a GPU, on the CPU and at
 doctest: .venv/.installed-test
 	$(BIN)/python -m pytest --doctest-modules sk_inceptionxml -q
 
-examples: .venv/.installed-test  ## run the examples that draw figures, without a screen
-	for example in examples/plot_*.py; do \
-		echo $$example; MPLBACKEND=Agg $(BIN)/python -W error $$example || exit 1; \
-	done
+docs: .venv/.installed-docs  ## build the site into docs/_build/html and run its gallery; no network
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+dist: .venv/.installed-release  ## build sdist, wheel and conda recipe into dist/, and check them
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/python .ci/write_recipe.py
+
+test-dist: dist  ## try the wheel in clean environments, on the lowest and on known versions
+	$(BIN)/python .ci/lowest_versions.py > dist/lowest.txt
+	.ci/try_wheel .venv-wheel/lowest dist/lowest.txt
+	.ci/try_wheel .venv-wheel/known constraints.txt
+	rm -rf .venv-wheel  # old builds of torch bring gigabytes
 
 test-browser: .venv/.installed-browser  ## try the page in a real browser: needs chromium-driver
 	$(BIN)/python -m pytest tests/browser
@@ -50,6 +60,14 @@ lint: .venv/.installed-lint
 	npm install --silent --no-save --prefix .venv axe-core@4.14.1
 	touch $@
 
+.venv/.installed-docs: .venv/.installed
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]'
+	touch $@
+
+.venv/.installed-release: .venv/.installed
+	$(BIN)/pip install -q -c constraints.txt -e '.[release]'
+	touch $@
+
 .venv/.installed-lint: .venv/.installed-test
 	$(BIN)/pip install -q -c constraints.txt -e '.[lint]'
 	touch $@
@@ -61,4 +79,5 @@ lint: .venv/.installed-lint
 	touch $@
 
 clean:
-	rm -rf .venv .venv-cluster .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-cluster .venv-wheel .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist docs/_build docs/auto_examples docs/generated

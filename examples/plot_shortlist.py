@@ -1,7 +1,7 @@
 """
-==========================
-Beam size of the shortlist
-==========================
+=========================
+What the shortlist misses
+=========================
 
 The synchronized head scores only the labels of some clusters. With more clusters in the
 shortlist, fewer true labels are missed, and a query takes longer. The beam size may be changed

@@ -931,10 +931,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        labels : ndarray of shape (n_samples, min(k, n_labels_))
+        labels : ndarray of shape (n_samples, min(k, n_labels))
             Names as in ``classes_``, best first. Places beyond the labels that were scored hold
             ``""``, -1 or None, for strings, signed integers and other names.
-        scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
+        scores : ndarray of shape (n_samples, min(k, n_labels)), float32
             Probabilities; 0 in places without a label.
 
         With ``as_lists=True`` instead one list a row of pairs (label, probability), best first,

@@ -82,7 +82,13 @@ class Head(BaseEstimator):
         return self.default_label_optimizer if given == "auto" else given
 
     def resolved_label_lr(self, label_optimizer: str) -> float:
-        """The learning rate of the label vectors, that of their optimiser unless given."""
+        """The learning rate of the label vectors, that of their optimiser unless given.
+
+        Parameters
+        ----------
+        label_optimizer : {"adam", "adagrad"}
+            What ``resolved_label_optimizer`` returns.
+        """
         given = self.label_lr
         return LABEL_LR[label_optimizer] if given == "auto" else float(given)
 
@@ -91,17 +97,52 @@ class Head(BaseEstimator):
         return {}
 
     def check_labels(self, n_labels: int) -> None:
-        """Refuse parameters that do not fit the number of labels."""
+        """Refuse parameters that do not fit the number of labels.
+
+        Parameters
+        ----------
+        n_labels : int
+
+        Raises
+        ------
+        ValueError
+            If they do not fit.
+        """
 
     def make_clusters(
         self, counts: sp.csr_array, Y: sp.csr_array, random_state: np.random.RandomState
     ) -> np.ndarray | None:
-        """Meta-label of every label (n_labels,), None for a head without meta-labels."""
+        """Make the meta-labels, for a head that has some.
+
+        Parameters
+        ----------
+        counts : csr_array of shape (n_samples, n_features)
+            Words of the training rows.
+        Y : csr_array of shape (n_samples, n_labels)
+            Labels of the training rows.
+        random_state : RandomState
+
+        Returns
+        -------
+        clusters : ndarray of shape (n_labels,) or None
+            Meta-label of every label; None for a head without meta-labels.
+        """
         return None
 
 
 def register(head: type[Head]) -> type[Head]:
-    """Make a head known by its name; usable as a class decorator."""
+    """Make a head known by its name; usable as a class decorator.
+
+    Parameters
+    ----------
+    head : subclass of Head
+        Its ``name`` is what ``head=`` and saved models call it.
+
+    Returns
+    -------
+    head : subclass of Head
+        The same one.
+    """
     HEADS[head.name] = head
     return head
 

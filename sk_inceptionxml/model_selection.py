@@ -237,9 +237,9 @@ def predict_topk(model: Any, X: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray
 
     Returns
     -------
-    labels : ndarray of shape (n_samples, min(k, n_labels_))
+    labels : ndarray of shape (n_samples, min(k, n_labels))
         Names, best first.
-    scores : ndarray of shape (n_samples, min(k, n_labels_)), float32
+    scores : ndarray of shape (n_samples, min(k, n_labels)), float32
         Probabilities.
 
     Raises

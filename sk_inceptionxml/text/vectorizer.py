@@ -73,7 +73,7 @@ class TokenVectorizer(BaseEstimator):
         Number of ids, padding and unknown word included.
     n_features_in_ : int
         Number of words or columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
+    feature_names_in_ : ndarray of shape (n_features,), dtype object
         Names of the columns, if the matrix was a DataFrame with string names.
 
     See Also
@@ -254,7 +254,7 @@ class TokenVectorizer(BaseEstimator):
         ----------
         tokens : Tokens
             As ``transform`` gives them.
-        known : ndarray of shape (n_tokens_,), bool
+        known : ndarray of shape (n_tokens,), bool
             False where the token is to be forgotten.
 
         Returns
