@@ -29,8 +29,9 @@ SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"`(\w+)=[^`]*`|`\.?(\w+)\([^`]*\)`")
 # what a page may write as NAME= or NAME(...) beside parameters and methods of the classifier
 OTHER_NAMES = {
-    "as_lists", "classes", "cv", "fit_transform", "inceptionxml", "label_texts", "mmap", "precision",
-    "sample_weight", "scoring", "sync", "validation_data", "k", "predict_topk", "load_csv",
+    "as_lists", "classes", "cv", "fit_transform", "inceptionxml", "label_texts", "mmap",
+    "precision", "sample_weight", "scoring", "sync", "validation_data", "k", "predict_topk",
+    "load_csv",
 }  # fmt: skip
 NAME = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)*)`")
 PROSE = [
@@ -39,8 +40,8 @@ PROSE = [
 ]
 # names of other packages and of the shell, by their last part
 OF_OTHERS = {
-    "GridSearchCV", "RandomizedSearchCV", "__label__", "chromium", "cross_val_predict",
-    "cross_val_score", "id2label", "inceptionxml_queue_full_total", "labels_weights",
+    "FutureWarning", "GridSearchCV", "RandomizedSearchCV", "__label__", "cff", "chromium",
+    "cross_val_predict", "cross_val_score", "id2label", "inceptionxml_queue_full_total", "labels_weights",
     "mapInPandas", "multiprocessing", "n_trees", "pickle", "pretrainedVectors", "quantize",
     "read_parquet",
 }  # fmt: skip
