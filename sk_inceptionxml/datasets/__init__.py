@@ -1,8 +1,9 @@
 """Short-text data sets for extreme multi-label classification.
 
 A real corpus that every installation can harvest offline, a synthetic generator that scales to
-hundreds of thousands of labels, and readers for JSON Lines, CSV, TSV and Parquet files and for the
-file formats of the Extreme Classification Repository. Nothing here imports torch.
+hundreds of thousands of labels, and readers for JSON Lines, CSV, TSV and Parquet files, for
+vocabularies, and for the file formats of the Extreme Classification Repository. Nothing here
+imports torch.
 """
 
 from ._api_docs import load_api_docs
@@ -11,6 +12,7 @@ from ._jsonl import load_jsonl
 from ._parquet import load_parquet
 from ._synthetic import make_short_text
 from ._texts import iter_texts
+from ._vocabulary import load_vocabulary
 from ._xmc_repository import (
     load_xmc_filter,
     load_xmc_json,
@@ -25,6 +27,7 @@ __all__ = [
     "load_csv",
     "load_jsonl",
     "load_parquet",
+    "load_vocabulary",
     "load_xmc_filter",
     "load_xmc_json",
     "load_xmc_matrix",
