@@ -1,11 +1,11 @@
 """The Annif backend ``inceptionxml`` beside Annif's own backends, by ``annif eval``.
 
-    .venv-annif/bin/python benchmarks/annif.py DIR --out results/ [--only inceptionxml] [--share 0.5]
+    .venv-annif/bin/python benchmarks/annif.py DIR --out results/ [--only inceptionxml]
 
 DIR holds ``train.jsonl`` and ``test.jsonl`` (or ``.jsonl.gz``), one ``{"text", "labels"}`` a line.
-The script writes them as an Annif corpus and a vocabulary, then trains and evaluates each project by
-Annif's command line, every command in a process of its own. Run it in an environment with Annif, such
-as the one that ``make test-annif`` makes. What OUT already holds is not measured again.
+The script writes them as an Annif corpus and a vocabulary, then trains and evaluates each project
+by Annif's command line, every command in a process of its own. Run it in an environment with Annif,
+such as the one that ``make test-annif`` makes. What OUT already holds is not measured again.
 """
 
 from __future__ import annotations
@@ -140,13 +140,16 @@ def model_files(folder: Path) -> list[Path]:
 def annif(*arguments: str) -> Cost:
     """Run a command of Annif; its time and the most memory it had."""
     program = Path(sys.executable).with_name("sk-inceptionxml-annif")
-    command = [str(program)] if program.exists() else [sys.executable, "-m", "sk_inceptionxml.annif"]
-    start = time.perf_counter()
-    process = subprocess.Popen([*command, *arguments, "--verbosity", "WARNING"])
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
+    command = (
+        [str(program)] if program.exists() else [sys.executable, "-m", "sk_inceptionxml.annif"]
+    )
+    with open("annif.log", "ab") as log:  # progress bars of omikuji are of many megabytes
+        start = time.perf_counter()
+        process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
     if status:
-        sys.exit(f"annif {' '.join(arguments)} ended with status {status}")
+        sys.exit(f"annif {' '.join(arguments)} failed; see {Path('annif.log').absolute()}")
     return Cost(seconds, used.ru_maxrss / 1024)
 
 

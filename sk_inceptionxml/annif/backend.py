@@ -174,7 +174,9 @@ class InceptionXMLBackend(backend.AnnifLearningBackend):
         return rows.data, rows.target
 
     def _texts_of(self, uris: set[str] | None) -> dict[str, list[str]]:
-        return subject_texts(self.project.vocab, self.project.subjects, self.project.vocab_lang, uris)
+        return subject_texts(
+            self.project.vocab, self.project.subjects, self.project.vocab_lang, uris
+        )
 
     def _shared_settings(self) -> dict[str, str]:
         parser = getattr(self.config_params, "parser", None)  # of a .cfg file; TOML shares none

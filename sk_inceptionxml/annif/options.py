@@ -16,9 +16,7 @@ LABEL_TEXTS = "label_texts"
 WHOSE_TEXTS = ("no", "seen", "all")
 
 
-def estimator_parameters(
-    settings: Mapping[str, Any], shared: Mapping[str, Any]
-) -> dict[str, Any]:
+def estimator_parameters(settings: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of ``InceptionXMLClassifier``.
 
     Parameters

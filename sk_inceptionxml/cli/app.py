@@ -203,8 +203,8 @@ def fit(
         Option(
             metavar="FILE",
             rich_help_panel=READING,
-            help="What labels say: a label, a tab and its text a line; or a vocabulary in CSV or SKOS, "
-            "or lbl.json of the Extreme Classification Repository.",
+            help="What labels say: a label, a tab and its text a line; or a vocabulary in CSV or "
+            "SKOS; or lbl.json of the Extreme Classification Repository.",
         ),
     ] = None,
     label_language: Annotated[

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ._io import GZIP_MAGIC, PathLike, decode, fail, get_field, iter_json, iter_lines
 
-_RDF = {"ttl": "turtle", "turtle": "turtle", "n3": "n3", "nt": "nt"}
+_RDF = {"ttl": "turtle", "turtle": "turtle", "nt": "nt"}
 _RDF |= dict.fromkeys(("rdf", "xml", "owl", "skos"), "xml")
 _FORMATS = {"csv": "csv", "json": "xmc-json", "jsonl": "xmc-json"} | dict.fromkeys(_RDF, "skos")
 _KNOWN = ("tsv", "csv", "skos", "xmc-json")
@@ -39,8 +39,8 @@ def load_vocabulary(
           the text and perhaps a notation, which is left out. A URI alone is out of use.
         - "csv": the CSV vocabularies of Annif, with the columns ``uri`` and ``label_en``,
           ``label_de`` and so on.
-        - "skos": SKOS as Turtle, N-Triples, N3 or RDF/XML (``.ttl``, ``.nt``, ``.n3``, ``.rdf``,
-          ``.xml``). Needs rdflib, the extra ``skos``. Deprecated concepts are left out.
+        - "skos": SKOS as Turtle, N-Triples or RDF/XML (``.ttl``, ``.nt``, ``.rdf``, ``.xml``).
+          Needs rdflib, the extra ``skos``. Deprecated concepts are left out.
         - "xmc-json": ``lbl.json`` of the Extreme Classification Repository, one JSON object with
           a ``title`` a line. A label is its number, from 0, as in ``target_ind``.
     language : str or None, default=None
