@@ -3,7 +3,7 @@ BIN := .venv/bin
 # threads that wait must sleep: spinning ones cost three to four times on a busy small machine
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-browser test-cluster test-gpu lint doctest docs dist test-dist clean
+.PHONY: demo test test-annif test-browser test-cluster test-gpu lint doctest docs dist test-dist clean
 
 demo: .venv/.installed  ## train on real short texts and print the results
 	$(BIN)/python examples/quickstart.py
@@ -13,6 +13,9 @@ test: .venv/.installed-test  ## run the tests
 
 test-cluster: .venv-cluster/.installed  ## run the examples of clusters: Dask, Ray and Spark
 	.venv-cluster/bin/python -m pytest tests/cluster
+
+test-annif: .venv-annif/.installed  ## run the backend under the real Annif, at the versions that Annif pins
+	.venv-annif/bin/python -m pytest tests/annif
 
 test-gpu: .venv/.installed  ## run the whole script for a GPU, on the CPU and at small sizes
 	$(BIN)/python benchmarks/gpu.py --device cpu --quick
@@ -78,6 +81,13 @@ lint: .venv/.installed-lint
 	.venv-cluster/bin/pip install -q -c constraints.txt -r examples/cluster/requirements.txt -e '.[test]'
 	touch $@
 
+# its own environment, without the constraints: Annif pins older versions of NumPy, SciPy and others
+.venv-annif/.installed: pyproject.toml constraints.txt examples/annif/requirements.txt
+	test -x .venv-annif/bin/python || $(PYTHON) -m venv .venv-annif
+	.venv-annif/bin/pip install -q -r examples/annif/requirements.txt -e '.[annif,cli,serve]' \
+		$$(grep -E '^(torch|hypothesis|pytest|pytest-timeout)==' constraints.txt)
+	touch $@
+
 clean:
-	rm -rf .venv .venv-cluster .venv-wheel .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-annif .venv-cluster .venv-wheel .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf dist docs/_build docs/auto_examples docs/generated

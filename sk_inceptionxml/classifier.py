@@ -1062,7 +1062,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         label : str or int, default=None
             One of ``classes_``; None is the best label of the text.
         n_neighbors : int, default=5
-            Training rows to show; those that have the label come first.
+            Training rows to show. Those that have the label come first, the most decisive ahead.
 
         Returns
         -------
@@ -1070,9 +1070,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             Plain data that JSON can hold. ``label``, ``probability``, ``log_odds`` and
             ``label_count``, the training rows of the label. ``parts``: what network, memory,
             frequency and label text contribute to the log-odds; with the intercept they add up
-            to it, up to rounding. ``words``: how much lower the log-odds are without each word;
-            these need not add up. ``neighbours``: training rows by their number in the memory,
-            with ``similarity``, ``weight``, ``contribution`` to the memory's score, and labels.
+            to it, to 1e-3 and better. ``words``: how much lower the log-odds are without each
+            word; these need not add up. ``neighbours``: training rows by their number in the
+            memory, with ``similarity``, ``weight``, ``contribution`` and labels. The weights of
+            all rows with the label add up to the memory's score. The contribution is how much
+            lower the log-odds are without the row; these need not add up.
 
         Raises
         ------

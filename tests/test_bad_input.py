@@ -17,6 +17,7 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
 from sk_inceptionxml import InceptionXMLClassifier, classifier
+from sk_inceptionxml.datasets import load_vocabulary
 from sk_inceptionxml.exceptions import DivergenceError, ModelFormatError
 from sk_inceptionxml.heads import SyncXML
 from sk_inceptionxml.metrics import precision_at_k
@@ -69,6 +70,15 @@ def from_file(content, name="vectors.txt"):
         path = given["directory"] / name
         path.write_bytes(content)
         small(embeddings=path).fit(TEXTS, LISTS)
+
+    return run
+
+
+def vocabulary(content, name="x.tsv", **options):
+    def run(given):
+        path = given["directory"] / name
+        path.write_bytes(content)
+        load_vocabulary(path, **options)
 
     return run
 
@@ -203,6 +213,18 @@ REFUSED = {
     "a device that is no str in load": lambda given: InceptionXMLClassifier.load(
         given["directory"], device=None
     ),
+    # vocabularies
+    "a line of a vocabulary without a tab": vocabulary(b"a\tb\nboat\n"),
+    "a vocabulary that is not UTF-8": vocabulary(b"a\t\xff\n"),
+    "a vocabulary without any text": vocabulary(b"\n"),
+    "a CSV vocabulary of other columns": vocabulary(b"id,name\na,b\n", "x.csv"),
+    "a SKOS file that is no RDF": vocabulary(b"a b c .", "x.ttl"),
+    "RDF without concepts": vocabulary(b"", "x.ttl"),
+    "a language that a vocabulary lacks": vocabulary(
+        b"uri,label_en,label_de\na,b,c\n", "x.csv", language="fi"
+    ),
+    "a language for a file without languages": vocabulary(b"a\tb\n", language="en"),
+    "an unknown format of a vocabulary": vocabulary(b"a\tb\n", format="marc"),
 }
 
 

@@ -48,9 +48,35 @@ def test_neighbours_with_the_label_come_first(fitted):
     found = fitted.explain("a red boat", "boat", n_neighbors=4)
     assert len(found["neighbours"]) == 4
     assert all("boat" in row["labels"] for row in found["neighbours"])
-    similarity = [row["similarity"] for row in found["neighbours"]]
-    assert similarity == sorted(similarity, reverse=True) and similarity[0] > 0.5
+    contributions = [row["contribution"] for row in found["neighbours"]]
+    assert contributions == sorted(contributions, reverse=True)
+    assert max(row["similarity"] for row in found["neighbours"]) > 0.5
     assert found["label_count"] == 24
+
+
+def test_the_contribution_of_a_row_is_what_its_absence_changes():
+    titles = [f"the {thing} of {place}" for thing in THINGS for place in COLOURS]
+    labels = [title.split()[1::2] for title in titles]
+    queries = ["a boat, red", "a lamp, blue", "the violin of white"]
+    whole = small(validation_fraction=0, word_dropout=0).fit(titles, labels)
+    for query in queries:
+        found = whole.explain(query, n_neighbors=1000)
+        having = [row for row in found["neighbours"] if found["label"] in row["labels"]]
+        ranker = whole._fitted_model().ranker
+        features = ranker.memory.transform(whole._read_further(ranker, [query]))
+        column = whole.classes_.tolist().index(found["label"])
+        score = ranker.memory.score(features)[0, column]
+        assert sum(row["weight"] for row in having) == pytest.approx(score, abs=1e-5)
+        top = having[0]
+        assert top["contribution"] > 0
+        assert top["contribution"] == max(row["contribution"] for row in having)
+
+
+def test_explain_changes_no_model(fitted):
+    before = fitted.predict_topk(TITLES[:5], k=5)
+    fitted.explain(TITLES[0])
+    for found, expected in zip(fitted.predict_topk(TITLES[:5], k=5), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_label_without_rows_is_explained_by_its_text(fitted):

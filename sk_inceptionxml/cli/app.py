@@ -203,7 +203,16 @@ def fit(
         Option(
             metavar="FILE",
             rich_help_panel=READING,
-            help="What labels say: a label, a tab and its text a line.",
+            help="What labels say: a label, a tab and its text a line; or a vocabulary in CSV or "
+            "SKOS; or lbl.json of the Extreme Classification Repository.",
+        ),
+    ] = None,
+    label_language: Annotated[
+        str | None,
+        Option(
+            metavar="LANGUAGE",
+            rich_help_panel=READING,
+            help="Language of label texts, such as en, where the file has several.",
         ),
     ] = None,
     config: Annotated[
@@ -324,6 +333,7 @@ def fit(
         columns,
         validation=validation,
         label_texts=label_texts,
+        label_language=label_language,
         precision=str(precision),
         mmap=mmap,
         config=config,

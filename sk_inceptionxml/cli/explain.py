@@ -52,4 +52,6 @@ def as_tables(found: dict[str, Any]) -> None:
         for row in found["neighbours"]
     ]
     rows = [(*cells, ", ".join(map(str, labels))) for *cells, labels in near]
-    print_table("Nearest training rows", ["row", "similarity", "contribution", "labels"], rows)
+    print_table(
+        "Lower without the training row by", ["row", "similarity", "log-odds", "labels"], rows
+    )

@@ -27,6 +27,7 @@ def run(
     *,
     validation: Path | None,
     label_texts: Path | None,
+    label_language: str | None,
     precision: str,
     mmap: bool,
     config: Path | None,
@@ -39,6 +40,8 @@ def run(
     check_readable(train, validation, label_texts, columns.label_matrix, columns.label_names)
     if validation is not None and columns.label_matrix is not None:
         raise Failure("--validation does not go with --label-matrix, which is that of TRAIN")
+    if label_language is not None and label_texts is None:
+        raise Failure("--label-language goes with --label-texts")
     given = parameters.merge(
         {} if config is None else parameters.read_config(config),
         parameters.parse_assignments(assigned),
@@ -48,7 +51,7 @@ def run(
     if mmap and precision != "exact":
         raise Failure(f"--mmap does not go with --precision {precision}: arrays stay as they are")
     model, verbose = _unfitted(given, config, quiet)
-    texts = None if label_texts is None else read_label_texts(label_texts)
+    texts = None if label_texts is None else read_label_texts(label_texts, label_language)
     rows = read_labelled(train, columns)
     held_out = None if validation is None else read_labelled(validation, columns)
     pair = None if held_out is None else (held_out.X, held_out.y)

@@ -1,26 +1,16 @@
-"""Files of what labels say: a label and its text a line, between them a tab."""
+"""Files of what labels say."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from sk_inceptionxml.datasets._io import decode, iter_lines
+from sk_inceptionxml.datasets import load_vocabulary
 
-from .failures import Failure, wrong_input
+from .failures import wrong_input
 
 
-def read(path: Path) -> dict[str, list[str]]:
-    """Texts by label; a label may have several lines, or several texts in a line."""
-    texts: dict[str, list[str]] = {}
+def read(path: Path, language: str | None) -> dict[Any, list[str]]:
+    """Texts by label, of a file in any form that ``load_vocabulary`` reads."""
     with wrong_input(str(path)):
-        for number, line in iter_lines(path):
-            if not line.strip():
-                continue
-            label, *rest = decode(path, number, line, "UTF-8").split("\t")
-            if not label or not rest:
-                raise Failure(f"{path}, line {number}: expected a label, a tab and a text")
-            # vocabularies in TSV write URIs as <http://...>
-            texts.setdefault(label.removeprefix("<").removesuffix(">"), []).extend(rest)
-    if not texts:
-        raise Failure(f"{path}: it holds no label")
-    return texts
+        return load_vocabulary(path, language=language)

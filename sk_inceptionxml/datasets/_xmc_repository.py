@@ -264,12 +264,13 @@ def load_xmc_json(
     """Load a raw-text data set of the repository, one JSON object a line.
 
     The objects have the keys ``title`` and ``target_ind`` (label indices, from 0), and may have
-    ``uid``, ``content`` and ``target_rel`` (one relevance for each label index).
+    ``uid``, ``content`` and ``target_rel`` (one relevance for each label index). Those of a label
+    file, ``lbl.json``, have no ``target_ind``.
 
     Parameters
     ----------
     path : str or path-like
-        The file, such as ``trn.json`` or ``trn.json.gz``; it is read as a stream.
+        The file, such as ``trn.json``, ``trn.json.gz`` or ``lbl.json.gz``; it is read as a stream.
     n_labels : int or None, default=None
         The number of labels, which is that of ``lbl.json``. If None, one more than the largest
         index in this file; pass it when train and test files must agree.
@@ -283,9 +284,9 @@ def load_xmc_json(
 
         data : list of str, length n_samples
             The titles.
-        target : csr_matrix of shape (n_samples, n_labels), float32
+        target : csr_matrix of shape (n_samples, n_labels), float32, or None
             The relevances, 1 where the file gives none; a repeated label is kept once, with its
-            largest relevance.
+            largest relevance. None for a label file.
         uids : list, length n_samples
             The identifiers, None where the file gives none.
         content : list of str, length n_samples
@@ -294,8 +295,8 @@ def load_xmc_json(
     Raises
     ------
     ValueError
-        If a line is not such an object or a label index is out of range. The message names file
-        and line.
+        If a line is not such an object, a label index is out of range, or only some of the objects
+        have a ``target_ind``. The message names file and line.
 
     References
     ----------
@@ -319,11 +320,18 @@ def load_xmc_json(
     contents: list[str] = []
     uids: list[object] = []
     rows = _Rows()
+    is_label_file = False
     for number, row in iter_json(path):
+        if not titles:
+            is_label_file = "target_ind" not in row
         titles.append(get_field(path, number, row, "title", str))
         uids.append(row.get("uid"))
         if return_content:
             contents.append(get_field(path, number, {"content": "", **row}, "content", str))
+        if is_label_file:
+            if "target_ind" in row:
+                fail(path, number, "it has a 'target_ind', but the first object has none")
+            continue
         relevances = _get_relevances(path, number, row)
         _check_range(path, number, list(relevances), width, "label")
         rows.indices.extend(relevances)
@@ -331,7 +339,8 @@ def load_xmc_json(
         rows.close_row()
     if n_labels is None:
         n_labels = max(rows.indices, default=-1) + 1
-    result = Bunch(data=titles, target=rows.to_csr(n_labels), uids=uids)
+    target = None if is_label_file else rows.to_csr(n_labels)
+    result = Bunch(data=titles, target=target, uids=uids)
     if return_content:
         result["content"] = contents
     return result

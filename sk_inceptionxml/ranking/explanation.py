@@ -1,6 +1,6 @@
 """Why a label is where it is: the parts of its log-odds, the words, and the nearest rows.
 
-The parts add up. The words do not: each is what its absence alone would change.
+The parts add up. Words and rows do not: each is what its absence alone would change.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sk_inceptionxml.data import Rows
 from .fusion import Candidates, Fusion, rank
 from .ranker import Ranker, Reading
 
+CONSIDERED = 20  # rows, those of the largest weights, among which the decisive ones are sought
 # what each feature of the fusion is credited to; products of two are shared by halves
 NETWORK, MEMORY, FREQUENCY, TEXT = "network", "memory", "frequency", "label text"
 CREDIT: list[tuple[str, ...]] = [
@@ -48,29 +49,47 @@ def log_odds_of(c: Candidates, log_odds: np.ndarray, label: int) -> np.ndarray:
     return found
 
 
-def neighbours_of(ranker: Ranker, rows: Rows, label: int, k: int) -> list[dict[str, Any]]:
+def log_odds_without(
+    ranker: Ranker, row: Rows, numbers: np.ndarray, label: int, reading: Reading
+) -> np.ndarray:
+    """Log-odds (n,) of a label if the memory lacked each of n rows."""
+    rows = row.take(np.zeros(len(numbers), dtype=np.int64))
+    features, evidence = ranker.features(rows), ranker.evidence(rows)
+    c = ranker.candidates(rows.tokens, features, numbers, reading, evidence)
+    return log_odds_of(c, ranker.fusion.log_odds(c), label)
+
+
+def neighbours_of(
+    ranker: Ranker, row: Rows, label: int, log_odds: float, k: int, reading: Reading
+) -> list[dict[str, Any]]:
     """Training rows that speak for or against a label: number, similarity, weight and labels.
 
-    Rows without the label have a weight and no contribution.
+    The contribution is how much lower the log-odds are without the row. The weight is no measure
+    of it: similar rows take the place of the one that is missing. Rows with the label come first.
     """
     memory = ranker.memory
     if memory is None:
         return []
-    features = memory.transform(rows)
+    features = memory.transform(row)
     numbers, weights = memory.neighbours.weights_of(features)
+    if not len(numbers):
+        return []
     X, Y = memory.neighbours.rows(numbers)
     cosine = (X @ features[[0]].T).toarray().ravel()
     has = np.zeros(len(numbers), dtype=bool)
     pairs = sp.coo_array(Y)
     has[pairs.row[pairs.col == label]] = True
-    order = np.lexsort((-cosine, ~has))[:k]
+    some = np.lexsort((-cosine, np.where(has, -weights, 0), ~has))[: max(k, CONSIDERED)]
+    changes = np.zeros(len(numbers))
+    changes[some] = log_odds - log_odds_without(ranker, row, numbers[some], label, reading)
+    order = some[np.lexsort((-cosine[some], np.where(has, -changes, 0)[some], ~has[some]))][:k]
     names = ranker.labels.classes_
     return [
         {
             "row": int(numbers[i]),
             "similarity": float(cosine[i]),
             "weight": float(weights[i]),
-            "contribution": float(weights[i]) if has[i] else 0.0,
+            "contribution": float(changes[i]),
             "labels": names[Y.indices[Y.indptr[i] : Y.indptr[i + 1]]].tolist(),
         }
         for i in order
@@ -122,5 +141,5 @@ def explain(
             {"word": word, "contribution": float(change)}
             for word, change in zip(words, changes, strict=True)
         ],
-        "neighbours": neighbours_of(ranker, row, label, n_neighbours),
+        "neighbours": neighbours_of(ranker, row, label, own, n_neighbours, reading),
     }
