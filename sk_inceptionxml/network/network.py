@@ -45,10 +45,12 @@ class InceptionXMLNetwork(nn.Module):
 
     def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Features (B, n_features) of padded token ids (B, S) and their weights (B, S)."""
-        x = self.embedding(ids)
-        if weights is not None:
-            x = x * weights.unsqueeze(-1)
-        return self.encoder(x, (ids != PADDING).sum(1))
+        return self.encoder(self.embed(ids, weights), (ids != PADDING).sum(1))
+
+    def embed(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Word vectors (B, S, embedding_dim) of padded token ids, times their weights."""
+        x: Tensor = self.embedding(ids)
+        return x if weights is None else x * weights.unsqueeze(-1)
 
     @property
     def device(self) -> torch.device:
