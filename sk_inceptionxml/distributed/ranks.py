@@ -57,9 +57,9 @@ class Ranks:
     def among_best(self, values: Tensor, k: int) -> Tensor:
         """Which of this rank's largest values (B, k or fewer) are among the k largest of all."""
         padded = F.pad(values, (0, k - values.shape[1]), value=-torch.inf)
-        every = padded.new_empty(self.size, *padded.shape)
-        dist.all_gather_into_tensor(every.flatten(0, 1), padded.contiguous())
-        best = every.transpose(0, 1).flatten(1).topk(k, dim=1).values
+        every = [torch.empty_like(padded) for _ in range(self.size)]
+        dist.all_gather(every, padded)
+        best = torch.cat(every, dim=1).topk(k, dim=1).values
         return values >= best[:, -1:]
 
     def total(self, x: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class Ranks:
         padded = own.new_zeros(share, *own.shape[1:])
         padded[: len(own)] = own
         every = own.new_empty(self.size * share, *own.shape[1:])
-        dist.all_gather_into_tensor(every, padded)
+        dist.all_gather(list(every.split(share)), padded)
         return every[:n_rows]
 
     # -- around the training: objects and tensors of the processor -----------------------------

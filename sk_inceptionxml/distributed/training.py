@@ -60,8 +60,8 @@ class Plan:
     tokens : Tokens
         Training rows.
     weight : ndarray of shape (n_rows,) or None
-    seed : int
-        Of everything that the ranks draw.
+    random_state : RandomState
+        From which every rank draws its generators.
     sizes : dict of str to list of int
         Rows of each table of labels or clusters on every rank.
     watched : Tokens or None
@@ -74,7 +74,7 @@ class Plan:
     network: NetworkConfig
     tokens: Tokens
     weight: np.ndarray | None
-    seed: int
+    random_state: np.random.RandomState
     sizes: dict[str, list[int]]
     watched: Tokens | None
     saves: bool
@@ -96,11 +96,10 @@ def lead(
     """
     sizes = table_sizes(network.head, shards)
     tokens = None if validation is None else validation.tokens
-    seed = random_state.randint(2**31 - 1)
     n_epochs = config.n_epochs(len(data))
     # a user's callbacks watch on rank 0 alone
     shared = replace(config, callbacks=None, verbose=0)
-    known = network.config, data.tokens, data.weight, seed, sizes, tokens, store is not None
+    known = network.config, data.tokens, data.weight, random_state, sizes, tokens, store is not None
     ranks.from_first(Plan(shared, *known))
     parts = [(shard, sp.csr_array(data.Y[:, shard.columns])) for shard in shards]
     clusters = network.head.clusters()
@@ -161,7 +160,8 @@ def _train_shard(
         part.head.samples_clusters = samples
     part.head.peers = ranks
     share_norms(part)
-    generators = draw_generators(np.random.RandomState(plan.seed), ranks.device)
+    generators = draw_generators(plan.random_state, ranks.device)
+    masks = OwnMasks(generators.dropout, generators.dropout.initial_seed(), ranks.rank)
     measure = None
     if plan.watched is not None:
         tokens, Y_true = plan.watched, None if validation is None else validation.Y
@@ -180,7 +180,7 @@ def _train_shard(
         measure,
         kept,
         kind=lambda *args, **kwargs: RankNet(*args, ranks=ranks, **kwargs),
-        further=[OwnMasks(generators.dropout, plan.seed, ranks.rank)],
+        further=[masks],
     )
     return net, generators
 
@@ -262,7 +262,7 @@ class ReplicatedPart(nn.Module):
         return self.loss(self.encoder(x, lengths), *y)
 
 
-def _add_up(group: Any, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+def _add_up(_, bucket):  # type: ignore[no-untyped-def]  # torch refuses annotations as strings
     """Sums where DistributedDataParallel would average: losses are sums over rows and labels."""
     work = dist.all_reduce(bucket.buffer(), async_op=True)
     return work.get_future().then(lambda future: future.value()[0])
@@ -286,10 +286,9 @@ class RankNet(XMCNet):
         """Make net, optimisers and the copies of the replicated part."""
         super().initialize()
         # a plain attribute: skorch would take it for a module of its own
-        self.__dict__["parallel"] = DistributedDataParallel(
-            ReplicatedPart(self.module_), broadcast_buffers=False
-        )
-        self.__dict__["parallel"].register_comm_hook(None, _add_up)
+        parallel = DistributedDataParallel(ReplicatedPart(self.module_))
+        parallel.register_comm_hook(None, _add_up)
+        self.__dict__["parallel"] = parallel
         return self
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:

@@ -393,6 +393,8 @@ class SyncHead(HeadModule):
         n_clusters = len(self.meta_weight)
         clusters = torch.unique(own % n_clusters)
         positions = self._positions(clusters)
+        if not len(positions):  # the other ranks have the whole shortlist
+            rows, columns = rows[:0], columns[:0]
         wanted = self.position_of[columns]
         found = torch.searchsorted(positions, wanted).clamp_(max=len(positions) - 1)
         inside = positions[found] == wanted  # all, unless teacher forcing is off

@@ -83,10 +83,11 @@ class RowAdam(Optimizer):
 
     def _adagrad(self, p: Tensor, rows: Tensor | None, grad: Tensor, group: dict) -> None:
         state = self.state[p]
+        dtype = torch.promote_types(p.dtype, torch.float32)
         if not state:
-            state["sum"] = torch.zeros(len(p), dtype=torch.float32, device=p.device)
+            state["sum"] = torch.zeros(len(p), dtype=dtype, device=p.device)
         flat = grad.flatten(1) if grad.ndim > 1 else grad[:, None]
-        norm = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float32)  # no table of squares
+        norm = torch.linalg.vector_norm(flat, dim=1, dtype=dtype)  # no table of squares
         power = norm.square() / flat.shape[1]
         total = state["sum"]
         if rows is None:
