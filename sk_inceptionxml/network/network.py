@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.encoder import InceptionEncoder
 from sk_inceptionxml.network.head import HeadModule, LabelStatistics
-from sk_inceptionxml.network.layers import SpectralWeight
+from sk_inceptionxml.network.layers import SpectralWeight, gather_rows, runs_ahead
 from sk_inceptionxml.text import PADDING
 
 
@@ -49,7 +49,12 @@ class InceptionXMLNetwork(nn.Module):
 
     def embed(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Word vectors (B, S, embedding_dim) of padded token ids, times their weights."""
-        x: Tensor = self.embedding(ids)
+        if runs_ahead(ids.device):
+            # torch's own gradient leaves padding out by a mask, for whose size the host waits
+            x = gather_rows(self.embedding.weight, ids.flatten()).view(*ids.shape, -1)
+            x = x * (ids != PADDING).unsqueeze(-1)
+        else:
+            x = self.embedding(ids)
         return x if weights is None else x * weights.unsqueeze(-1)
 
     @property

@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sk_inceptionxml.network.ahead import Positives, sync_loss
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.head import HeadModule, LabelStatistics, started_rows, take_rows
-from sk_inceptionxml.network.layers import Dropout, SkipPool, SpectralLinear
+from sk_inceptionxml.network.layers import Dropout, SkipPool, SpectralLinear, runs_ahead
 from sk_inceptionxml.network.losses import (
     largest,
     logits_of,
@@ -203,7 +204,7 @@ class SyncHead(HeadModule):
         self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
         self.bias = nn.Parameter(prior_logit(counts, n_rows)[self.label_at][:, None])
         # whether there are more clusters than a step scores, so that their rows are sparse
-        self.samples_clusters = n_clusters > self._clusters_a_step
+        self.samples_clusters = n_clusters > self.clusters_a_step
         for w in (self.meta_weight, self.weight):
             nn.init.xavier_uniform_(w, generator=generator)
 
@@ -311,6 +312,8 @@ class SyncHead(HeadModule):
 
     def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
         """Sum of the losses of both classifiers over one batch."""
+        if runs_ahead(h.device):
+            return sync_loss(self, h, Positives(rows, columns, row_weight))
         r = self.of_all_rows(self.meta(h), len(row_weight))
         n_clusters = len(self.meta_weight)
         pairs = torch.unique(rows * n_clusters + self.cluster_of[columns])
@@ -330,7 +333,7 @@ class SyncHead(HeadModule):
         return extreme_loss + self.meta_loss_weight * meta_loss
 
     @property
-    def _clusters_a_step(self) -> int:
+    def clusters_a_step(self) -> int:
         """Clusters of whose losses a step computes about as many, at most."""
         if self.max_negatives is None:
             return len(self.meta_weight)
@@ -357,7 +360,7 @@ class SyncHead(HeadModule):
         scored, weight = sample_others(
             hard,
             len(self.meta_weight),
-            self._clusters_a_step,
+            self.clusters_a_step,
             self.bias.dtype,
             self.generator,
         )
