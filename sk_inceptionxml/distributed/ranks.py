@@ -105,29 +105,34 @@ class Ranks:
             if whole is None:
                 whole = torch.empty(shape, dtype=dtype)
             whole = whole.detach().cpu().contiguous()
-            dist.broadcast(whole, src=0, group=self.talk)
+            dist.broadcast(_bytes(whole), src=0, group=self.talk)
             return whole
         if whole is None:
             part = torch.empty(sizes[self.rank], *kind[0][1:], dtype=kind[1])
-            dist.recv(part, src=0, group=self.talk)
+            dist.recv(_bytes(part), src=0, group=self.talk)
             return part
         parts = whole.detach().cpu().contiguous().split(list(sizes))
         for rank in range(1, self.size):
-            dist.send(parts[rank], dst=rank, group=self.talk)
+            dist.send(_bytes(parts[rank]), dst=rank, group=self.talk)
         return parts[0].clone()  # a part would keep the whole in memory
 
     def join(self, part: Tensor, sizes: Sequence[int]) -> Tensor | None:
         """The parts of all ranks in one tensor, on rank 0 alone."""
         part = part.detach().cpu().contiguous()
         if not self.is_first:
-            dist.send(part, dst=0, group=self.talk)
+            dist.send(_bytes(part), dst=0, group=self.talk)
             return None
         whole = part.new_empty(sum(sizes), *part.shape[1:])
         parts = whole.split(list(sizes))
         parts[0].copy_(part)
         for rank in range(1, self.size):
-            dist.recv(parts[rank], src=rank, group=self.talk)
+            dist.recv(_bytes(parts[rank]), src=rank, group=self.talk)
         return whole
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    """The memory of a tensor, whose type the transport need not know."""
+    return tensor.view(-1).view(torch.uint8)
 
 
 class _OwnRows(torch.autograd.Function):

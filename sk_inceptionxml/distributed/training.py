@@ -161,7 +161,7 @@ def _train_shard(
     part.head.peers = ranks
     share_norms(part)
     generators = draw_generators(plan.random_state, ranks.device)
-    masks = OwnMasks(generators.dropout, generators.dropout.initial_seed(), ranks.rank)
+    masks = OwnMasks(generators, ranks.rank)
     measure = None
     if plan.watched is not None:
         tokens, Y_true = plan.watched, None if validation is None else validation.Y
@@ -211,15 +211,18 @@ def ranked_quality(
 class OwnMasks(Callback):
     """Start the dropout of every epoch anew, with masks that differ between the ranks.
 
-    So a training that goes on from a checkpoint draws what it would have drawn.
+    So a training that goes on from a checkpoint, which knows the state of rank 0 alone, draws
+    what it would have drawn.
     """
 
-    def __init__(self, generator: torch.Generator, seed: int, rank: int) -> None:
-        self.generator, self.seed, self.rank = generator, seed, rank
+    def __init__(self, generators: Generators, rank: int) -> None:
+        self.generators, self.rank = generators, rank
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        seeds = np.random.SeedSequence([self.seed, len(net.history), self.rank])
-        self.generator.manual_seed(int(seeds.generate_state(1)[0]))
+        # the stream of the batches is one of the fit's own, and a checkpoint brings it back
+        stream = self.generators.batches.bit_generator.state["state"]["inc"]
+        seeds = np.random.SeedSequence([stream, len(net.history), self.rank])
+        self.generators.dropout.manual_seed(int(seeds.generate_state(1)[0]))
 
 
 class DividedStore:

@@ -88,6 +88,7 @@ class Broken(RuntimeError):
 def broken_and_resumed(head):
     """Loss curves and weights of a training in one go, and of one that broke off between."""
     params = {"max_epochs": 3, "dropout": 0.5, "early_stopping": True, "n_iter_no_change": 5}
+    params["validation_fraction"] = 0.2
     straight, _ = fit(head, checkpoint_dir=OUT / f"straight-{head}", **params)
     directory = OUT / f"broken-{head}"
     original, calls = training.DividedStore.write, []

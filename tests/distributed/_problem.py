@@ -31,7 +31,7 @@ HEADS = {
 
 TITLES = ["red wooden boat", "blue wooden boat", "red kite", "blue kite", "old house", "leaf boat"]
 LABELS = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"], ["house"], ["leaf"]]
-MANY = TITLES * 100, LABELS * 100
+MANY = TITLES * 60, LABELS * 60
 
 
 class Kept:

@@ -110,6 +110,7 @@ def test_a_training_that_broke_off_goes_on_as_if_it_had_not(head, results):
 def test_one_process_goes_on_with_a_checkpoint_of_two(results, out):
     directory = out / "broken-ova"
     params = {"max_epochs": 3, "dropout": 0.5, "early_stopping": True, "n_iter_no_change": 5}
+    params["validation_fraction"] = 0.2
     params |= {"batch_size": 32, "word_dropout": 0.0, "head": "ova"}
     alone = small(checkpoint_dir=directory, **params).fit(*MANY)
     assert alone.loss_curve_ == results["resumed: ova"][0][1][0]
