@@ -33,6 +33,8 @@ class SharedNorm(ChannelNorm):
 
     def _normed(self, x: Tensor) -> Tensor:
         n = self.norm
+        means, variances = n.running_mean, n.running_var
+        assert means is not None and variances is not None and n.num_batches_tracked is not None
         by_channel = (0, *range(2, x.ndim))
         shape = (1, -1, *[1] * (x.ndim - 2))
         size = x.new_full((1,), x.numel() // x.shape[1])
@@ -42,15 +44,15 @@ class SharedNorm(ChannelNorm):
         # two sums one after the other: a difference of squares would lose digits
         var = SumOverRanks.apply((x - mean.view(shape)).square().sum(by_channel)) / count
         several = count > 1  # one value a channel has no variance
-        mean = torch.where(several, mean, n.running_mean)
-        spread = torch.where(several, var, n.running_var)
+        mean = torch.where(several, mean, means)
+        spread = torch.where(several, var, variances)
         scale = n.weight * torch.rsqrt(spread + n.eps)
         with torch.no_grad():
             n.num_batches_tracked += several.to(n.num_batches_tracked.dtype)
             share = n.momentum * several.to(x.dtype)
             unbiased = var * count / (count - 1).clamp(min=1)
-            n.running_mean.lerp_(mean.to(n.running_mean.dtype), share)
-            n.running_var.lerp_(torch.where(several, unbiased, n.running_var), share)
+            means.lerp_(mean, share)
+            variances.lerp_(torch.where(several, unbiased, variances), share)
         return (x - mean.view(shape)) * scale.view(shape) + n.bias.view(shape)
 
 

@@ -104,7 +104,8 @@ def lead(
     parts = [(shard, sp.csr_array(data.Y[:, shard.columns])) for shard in shards]
     clusters = network.head.clusters()
     plan = Plan(config, *known)
-    net, generators = _train_shard(ranks, plan, *ranks.one_each(parts), network, store, validation)
+    shard, Y = ranks.one_each(parts)
+    net, generators = _train_shard(ranks, plan, shard, Y, network, store, validation)
     whole = join_snapshots(ranks, take_snapshot(net, generators, None, True), sizes, clusters)
     assert whole is not None
     for name in sizes:
@@ -130,7 +131,8 @@ def follow(ranks: Ranks) -> None:
     plan = ranks.from_first()
     if isinstance(plan, str):
         raise RuntimeError(f"rank 0 failed before the training began: {plan}")
-    net, generators = _train_shard(ranks, plan, *ranks.one_each(), None, None, None)
+    shard, Y = ranks.one_each()
+    net, generators = _train_shard(ranks, plan, shard, Y, None, None, None)
     join_snapshots(ranks, take_snapshot(net, generators, None, True), plan.sizes, None)
 
 

@@ -139,7 +139,8 @@ class NonFiniteGuard(Callback):
             self._stop(net, f"{bad} is not finite any more")
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        self.watched_, self.first_bad_ = [], None
+        self.watched_ = []
+        self.first_bad_ = torch.zeros((), dtype=torch.int64)
 
     def _stop(self, net: Any, what: str) -> NoReturn:
         raise DivergenceError(
