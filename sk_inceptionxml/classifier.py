@@ -439,6 +439,18 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         ConvergenceWarning
             If Ctrl-C ended the training.
         """
+        return self._fit_by(train, X, y, sample_weight, validation_data, label_texts)
+
+    def _fit_by(
+        self,
+        train_network: Callable[..., Any],
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any,
+        label_texts: Any,
+    ) -> InceptionXMLClassifier:
+        """``fit``, whose network ``train_network`` trains: it is called as ``train`` is."""
         former = self._model if self.warm_start else None
         if former is None:
             read_labels: Callable[..., Any] = LabelSpace.from_y
@@ -446,7 +458,14 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             self._config_to_follow(former)
             read_labels = partial(same_labels, former.ranker.labels)
         self._model = self._fit(
-            X, y, sample_weight, read_labels, validation_data, former, label_texts=label_texts
+            X,
+            y,
+            sample_weight,
+            read_labels,
+            validation_data,
+            former,
+            label_texts=label_texts,
+            train_network=train_network,
         )
         return self
 
@@ -630,6 +649,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         former: _Model | None = None,
         one_pass: bool = False,
         label_texts: Any = None,
+        train_network: Callable[..., Any] = train,
     ) -> _Model:
         """A new model; ``one_pass`` is that of ``partial_fit``, ``former`` that of a warm start."""
         self._check_parameters()
@@ -655,8 +675,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             check_rows_to_watch(held_out, len(data), fraction)
         held_out = as_unseen(held_out, data, reader)
         with gradients():
+            learn = None if one_pass else train_network
             net = self._train(
-                train_data, held_out, reader, head, random_state, checkpoint, former, one_pass
+                train_data, held_out, reader, head, random_state, checkpoint, former, learn
             )
         memory = None
         if self.n_neighbors:
@@ -718,9 +739,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         random_state: np.random.RandomState,
         checkpoint: Checkpoint | None,
         former: _Model | None,
-        one_pass: bool,
+        train_network: Callable[..., Any] | None,
     ) -> Any:
-        """The trained net."""
+        """The trained net; where nothing trains it, one pass does."""
         if former is not None:
             network = copy.deepcopy(former.ranker.network)  # the old one stays for an error
             network.set_rates(self._config_to_follow(former))
@@ -736,11 +757,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
                 snapshot,
             )
         config = self._training_config(head)
-        if one_pass:
+        if train_network is None:
             return first_pass(network, data, config, random_state)
         watched = self.early_stopping or (len(held_out) and held_out.place is None)
         validation = held_out.data if watched else None
-        return train(network, data, config, random_state, validation, checkpoint)
+        return train_network(network, data, config, random_state, validation, checkpoint)
 
     def _open_checkpoint(
         self,

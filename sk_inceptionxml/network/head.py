@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -35,6 +35,16 @@ class LabelStatistics:
     cluster_counts: np.ndarray | None = None
 
 
+class Peers(Protocol):
+    """Processes that train together, each with some rows of a batch and with some labels."""
+
+    def all_rows(self, r: Tensor, n_rows: int) -> Tensor:
+        """Rows (n_rows, width) of all, in order, from one's own; gradients go back and add up."""
+
+    def among_best(self, values: Tensor, k: int) -> Tensor:
+        """Which of one's own k largest values (B, k) are among the k largest of all."""
+
+
 class HeadModule(nn.Module):
     """A head: features (B, n_features) to a loss or to a ranking of labels.
 
@@ -47,6 +57,8 @@ class HeadModule(nn.Module):
     project_dropout = False  # whether the encoder drops out after its projection
     shortlists = False  # whether only some labels of a row are scored
     cluster_buffers: tuple[str, ...] = ()  # buffers that ``set_clusters`` makes
+    divisible = False  # whether its loss is right on labels that are divided among ``peers``
+    peers: Peers | None = None  # processes that hold the other labels, and rows, of a training
 
     def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
         """Loss of a batch.
@@ -57,8 +69,15 @@ class HeadModule(nn.Module):
         rows, columns : Tensor of shape (n_positives,), int64
             Places of the positive labels.
         row_weight : Tensor of shape (B,)
+
+        With ``peers``, h holds the rows of this process alone, and the loss is that of its labels
+        on all rows.
         """
         raise NotImplementedError
+
+    def of_all_rows(self, r: Tensor, n_rows: int) -> Tensor:
+        """What label vectors are multiplied with (n_rows, width), from that of a peer's rows."""
+        return r if self.peers is None else self.peers.all_rows(r, n_rows)
 
     def topk(
         self, h: Tensor, k: int, n_first: int | None = None, beam: int | None = None

@@ -13,12 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sk_inceptionxml.network.layers import runs_ahead
+
 # MKL takes up to half longer for the products of many rows with many thousands of labels at once,
 # and several times longer for those of few
 LABELS_AT_ONCE, MANY_ROWS = 1024, 64
 CAST_BUDGET = 1 << 24  # numbers of half-precision label vectors cast at once, 64 MB
 MANY_COLUMNS, BLOCK = 2048, 8  # from as many on, the largest are sought among blocks first
 LABEL_CHUNK = 1 << 24  # logits of one chunk, at most 64 MB in float32
+LABEL_CHUNK_AHEAD = 1 << 27  # on a GPU, 512 MB: few large operators instead of many
 
 
 class _OneVsAllLoss(torch.autograd.Function):
@@ -31,11 +34,24 @@ class _OneVsAllLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, h, weight, bias, rows, columns, row_weight, mask, k, column_weight, logits, dtype
+        ctx,
+        h,
+        weight,
+        bias,
+        rows,
+        columns,
+        row_weight,
+        mask,
+        k,
+        column_weight,
+        logits,
+        positive_weight,
+        dtype,
     ):
         n, n_labels = len(h), len(weight)
         kind, h = h.dtype, h.to(dtype)  # of the products of matrices; sums are in that of the bias
-        step = max(1, LABEL_CHUNK // n)
+        ahead = runs_ahead(h.device)
+        step = max(1, (LABEL_CHUNK_AHEAD if ahead else LABEL_CHUNK) // n)
         loss = bias.new_zeros(())
         grad_h = torch.zeros_like(h, dtype=bias.dtype)
         grad_w = torch.empty_like(weight)
@@ -48,13 +64,16 @@ class _OneVsAllLoss(torch.autograd.Function):
             if k:
                 value, label = largest(z, k)
                 best.append((value, label + start))
+            r, c, y = rows, columns, positive_weight
             if step < n_labels:
                 inside = (columns >= start) & (columns < stop)
-                r, c = rows[inside], columns[inside] - start
-            else:
-                r, c = rows, columns
+                if ahead:  # the number of those inside is not known here
+                    c = (columns - start).clamp(0, stop - start - 1)
+                    y = inside if y is None else inside & y
+                else:
+                    r, c = rows[inside], columns[inside] - start
             g = torch.sigmoid(z)
-            positive = z[r, c]
+            positive = z[r, c] if y is None else z[r, c] * y
             terms = F.softplus(z)
             if mask is not None:
                 terms *= mask[:, start:stop]
@@ -63,7 +82,10 @@ class _OneVsAllLoss(torch.autograd.Function):
                 terms *= column_weight[start:stop]
                 g *= column_weight[start:stop]
             loss += (terms.sum(1).index_add_(0, r, -positive) * row_weight).sum()
-            g[r, c] -= 1.0
+            if y is None:
+                g[r, c] -= 1.0
+            else:
+                g.index_put_((r, c), -y.to(g.dtype), accumulate=True)
             g *= row_weight[:, None]
             torch.sum(g, 0, out=grad_b[start:stop])
             g = g.to(dtype)
@@ -81,7 +103,7 @@ class _OneVsAllLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad, _):  # type: ignore[no-untyped-def]
         grad_h, grad_w, grad_b = ctx.saved_tensors
-        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 8
+        return grad_h * grad, grad_w.mul_(grad), grad_b.mul_(grad), *[None] * 9
 
 
 @torch.no_grad()
@@ -151,6 +173,7 @@ def one_vs_all_loss(
     mask: Tensor | None = None,
     column_weight: Tensor | None = None,
     logits: Tensor | None = None,
+    positive_weight: Tensor | None = None,
 ) -> Tensor:
     """Binary cross-entropy of ``h @ weight.T + bias``, summed over labels, weighted over rows.
 
@@ -169,9 +192,12 @@ def one_vs_all_loss(
         Weight of every label's terms; 1 where a row is positive.
     logits : Tensor of shape (B, M), optional
         ``h @ weight.T + bias`` where it is known.
+    positive_weight : Tensor of shape (n_positives,), bool, optional
+        Which of the positive entries count; the others are none.
     """
     truth = (rows, columns, row_weight)
-    return _loss_and_best(h, weight, bias, *truth, mask, 0, column_weight, logits)[0]
+    rest = (mask, 0, column_weight, logits, positive_weight)
+    return _loss_and_best(h, weight, bias, *truth, *rest)[0]
 
 
 def _loss_and_best(h: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
@@ -198,7 +224,7 @@ def one_vs_all_loss_and_best(
     k: int,
 ) -> tuple[Tensor, Tensor]:
     """``one_vs_all_loss`` and, from the same logits, the k best labels of each row (B, k)."""
-    return _loss_and_best(h, weight, bias, rows, columns, row_weight, None, k, None, None)
+    return _loss_and_best(h, weight, bias, rows, columns, row_weight, None, k, None, None, None)
 
 
 def prior_logit(counts: Tensor, n_rows: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.encoder import InceptionEncoder
 from sk_inceptionxml.network.head import HeadModule, LabelStatistics
-from sk_inceptionxml.network.layers import SpectralWeight
+from sk_inceptionxml.network.layers import SpectralWeight, gather_rows, runs_ahead
 from sk_inceptionxml.network.quantized import fits, quantize
 from sk_inceptionxml.text import PADDING
 
@@ -46,10 +46,17 @@ class InceptionXMLNetwork(nn.Module):
 
     def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Features (B, n_features) of padded token ids (B, S) and their weights (B, S)."""
-        x = self.embedding(ids)
-        if weights is not None:
-            x = x * weights.unsqueeze(-1)
-        return self.encoder(x, (ids != PADDING).sum(1))
+        return self.encoder(self.embed(ids, weights), (ids != PADDING).sum(1))
+
+    def embed(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Word vectors (B, S, embedding_dim) of padded token ids, times their weights."""
+        if runs_ahead(ids.device):
+            # torch's own gradient leaves padding out by a mask, for whose size the host waits
+            x = gather_rows(self.embedding.weight, ids.flatten()).view(*ids.shape, -1)
+            x = x * (ids != PADDING).unsqueeze(-1)
+        else:
+            x = self.embedding(ids)
+        return x if weights is None else x * weights.unsqueeze(-1)
 
     @property
     def device(self) -> torch.device:

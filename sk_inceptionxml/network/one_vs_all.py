@@ -26,6 +26,7 @@ class OneVsAllHead(HeadModule):
     """Hidden layer with a skip connection and a linear classifier over every label."""
 
     project_dropout = True
+    divisible = True
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class OneVsAllHead(HeadModule):
         return self.dropout(r + self.skip(h))
 
     def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
-        r = self.features(h)
+        r = self.of_all_rows(self.features(h), len(row_weight))
         return one_vs_all_loss(r, self.weight, self.bias, rows, columns, row_weight)
 
     def topk(

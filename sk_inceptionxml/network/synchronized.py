@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sk_inceptionxml.network.ahead import Positives, sync_loss
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.head import HeadModule, LabelStatistics, started_rows, take_rows
-from sk_inceptionxml.network.layers import Dropout, SkipPool, SpectralLinear
+from sk_inceptionxml.network.layers import Dropout, SkipPool, SpectralLinear, runs_ahead
 from sk_inceptionxml.network.losses import (
     largest,
     logits_of,
@@ -152,6 +153,7 @@ class SyncHead(HeadModule):
     """
 
     shortlists = True
+    divisible = True
     cluster_buffers = ("starts", "label_at", "position_of", "cluster_of", "members")
     members: Tensor
     starts: Tensor
@@ -201,6 +203,8 @@ class SyncHead(HeadModule):
         self.meta_bias = nn.Parameter(prior_logit(torch.as_tensor(true_cluster_counts), n_rows))
         self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
         self.bias = nn.Parameter(prior_logit(counts, n_rows)[self.label_at][:, None])
+        # whether there are more clusters than a step scores, so that their rows are sparse
+        self.samples_clusters = n_clusters > self.clusters_a_step
         for w in (self.meta_weight, self.weight):
             nn.init.xavier_uniform_(w, generator=generator)
 
@@ -308,17 +312,20 @@ class SyncHead(HeadModule):
 
     def loss(self, h: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor) -> Tensor:
         """Sum of the losses of both classifiers over one batch."""
-        r = self.meta(h)
+        if runs_ahead(h.device):
+            return sync_loss(self, h, Positives(rows, columns, row_weight))
+        r = self.of_all_rows(self.meta(h), len(row_weight))
         n_clusters = len(self.meta_weight)
         pairs = torch.unique(rows * n_clusters + self.cluster_of[columns])
         true_rows, true_clusters = pairs // n_clusters, pairs % n_clusters
         k = min(self.beam_size, n_clusters)
         truth = (true_rows, true_clusters, row_weight)
-        if self.samples_clusters:
-            meta_loss, best = self._sampled_meta_loss(r, *truth, k)
+        if self.samples_clusters or self.peers is not None:
+            meta_loss, best = self._meta_loss(r, *truth, k)
         else:
             meta = (r, self.meta_weight, self.meta_bias)
             meta_loss, best = one_vs_all_loss_and_best(*meta, *truth, k=k)
+            best = self._pairs(best).flatten()
         own = self._shortlist(best, true_rows, true_clusters)
         extreme_loss = self._extreme_loss(
             h.detach() if self.detached else h, own, rows, columns, row_weight
@@ -326,29 +333,34 @@ class SyncHead(HeadModule):
         return extreme_loss + self.meta_loss_weight * meta_loss
 
     @property
-    def samples_clusters(self) -> bool:
-        """Whether there are more clusters than a step scores, so that their rows are sparse."""
-        return len(self.meta_weight) > self._clusters_a_step
-
-    @property
-    def _clusters_a_step(self) -> int:
+    def clusters_a_step(self) -> int:
         """Clusters of whose losses a step computes about as many, at most."""
         if self.max_negatives is None:
             return len(self.meta_weight)
         return max(1, self.max_negatives // EASY_SHARE)
 
-    def _sampled_meta_loss(
+    def _meta_loss(
         self, r: Tensor, rows: Tensor, clusters: Tensor, row_weight: Tensor, k: int
     ) -> tuple[Tensor, Tensor]:
-        """Loss of the meta-classifier on sampled clusters, and the k best of all (B, k)."""
+        """Loss of the meta-classifier, on sampled clusters if so, and the best of all.
+
+        The best are pairs row * n_clusters + cluster: k a row, or those of them that are held here.
+        """
         h = r.detach().to(product_dtype(self.meta_weight))
         z = logits_of(h, self.meta_weight, self.meta_bias)
-        best = largest(z, k)[1]
-        hard = torch.unique(torch.cat([clusters, best.flatten()]))
+        values, best = largest(z, k)
+        kept = None if self.peers is None else self.peers.among_best(values, self.beam_size)
+        pairs = self._pairs(best)
+        pairs = pairs.flatten() if kept is None else pairs[kept]
+        truth = (rows, clusters, row_weight)
+        if not self.samples_clusters:
+            tables = (self.meta_weight, self.meta_bias)
+            return one_vs_all_loss(r, *tables, *truth, logits=z), pairs
+        hard = torch.unique(torch.cat([clusters, (best if kept is None else best[kept]).flatten()]))
         scored, weight = sample_others(
             hard,
             len(self.meta_weight),
-            self._clusters_a_step,
+            self.clusters_a_step,
             self.bias.dtype,
             self.generator,
         )
@@ -362,19 +374,21 @@ class SyncHead(HeadModule):
             column_weight=weight,
             logits=z.index_select(1, scored),
         )
-        return loss, best
+        return loss, pairs
+
+    def _pairs(self, clusters: Tensor) -> Tensor:
+        """Numbers row * n_clusters + cluster of the clusters (B, k) of every row."""
+        row = torch.arange(len(clusters), device=clusters.device)
+        return row[:, None] * len(self.meta_weight) + clusters
 
     def _shortlist(self, best: Tensor, true_rows: Tensor, true_clusters: Tensor) -> Tensor:
         """Pairs row * n_clusters + cluster of the shortlists, sorted and distinct.
 
-        The best clusters (B, beam_size) of each row and, under teacher forcing, its true ones.
+        The best pairs and, under teacher forcing, the true ones.
         """
-        n_clusters = len(self.meta_weight)
-        base = torch.arange(len(best), device=best.device)[:, None] * n_clusters
-        own = (base + best).flatten()
         if self.teacher_forcing:
-            own = torch.cat([own, true_rows * n_clusters + true_clusters])
-        return torch.unique(own)
+            best = torch.cat([best, true_rows * len(self.meta_weight) + true_clusters])
+        return torch.unique(best)
 
     def _extreme_loss(
         self, h: Tensor, own: Tensor, rows: Tensor, columns: Tensor, row_weight: Tensor
@@ -382,13 +396,16 @@ class SyncHead(HeadModule):
         n_clusters = len(self.meta_weight)
         clusters = torch.unique(own % n_clusters)
         positions = self._positions(clusters)
+        if not len(positions):  # the other ranks have the whole shortlist
+            rows, columns = rows[:0], columns[:0]
         wanted = self.position_of[columns]
         found = torch.searchsorted(positions, wanted).clamp_(max=len(positions) - 1)
         inside = positions[found] == wanted  # all, unless teacher forcing is off
         rows, found = rows[inside], found[inside]
         mask = None
         if not self.share_negatives:
-            chosen = torch.zeros(len(h), len(clusters), dtype=torch.bool, device=h.device)
+            shape = len(row_weight), len(clusters)
+            chosen = torch.zeros(*shape, dtype=torch.bool, device=h.device)
             chosen[own // n_clusters, torch.searchsorted(clusters, own % n_clusters)] = True
             sizes = self.starts[clusters + 1] - self.starts[clusters]
             mask = chosen.repeat_interleave(sizes, dim=1)
@@ -406,7 +423,7 @@ class SyncHead(HeadModule):
             positions, found = positions[scored], torch.searchsorted(scored, found)
             mask = None if mask is None else mask[:, scored]
         return one_vs_all_loss(
-            self.extreme(h),
+            self.of_all_rows(self.extreme(h), len(row_weight)),
             _GatherRows.apply(self.weight, positions),
             _GatherRows.apply(self.bias, positions).squeeze(1),
             rows,

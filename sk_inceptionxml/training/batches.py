@@ -93,10 +93,19 @@ class LengthBucketedBatches:
     batch_size : int
     rng : Generator
         Source of the order and of the augmentation.
+    device : torch.device, optional
+        Where the batches are wanted, instead of on the CPU.
     """
 
-    def __init__(self, dataset: TokenDataset, batch_size: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        dataset: TokenDataset,
+        batch_size: int,
+        rng: np.random.Generator,
+        device: torch.device | None = None,
+    ) -> None:
         self.dataset, self.batch_size, self.rng = dataset, batch_size, rng
+        self.device = device
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
@@ -111,4 +120,15 @@ class LengthBucketedBatches:
             part = part[np.argsort(lengths[part], kind="stable")]
             batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]
         for i in self.rng.permutation(len(batches)):
-            yield self.dataset.__getitems__(batches[i], self.rng)
+            X, y = self.dataset.__getitems__(batches[i], self.rng)
+            if self.device is not None and self.device.type != "cpu":
+                X = {name: _sent(tensor, self.device) for name, tensor in X.items()}
+                y = (_sent(y[0], self.device), _sent(y[1], self.device), _sent(y[2], self.device))
+            yield X, y
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device, on the way to which the host does not wait for it."""
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

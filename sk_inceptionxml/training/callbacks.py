@@ -13,10 +13,12 @@ from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
 
 from sk_inceptionxml.exceptions import DivergenceError
+from sk_inceptionxml.network.layers import runs_ahead
 
 from .log import QUALITY, best_epoch
 
 WARMUP_SHARE = 0.3
+SELDOM = 50  # batches after which the host asks a device that it runs ahead of
 START_FACTOR, END_FACTOR = 0.1, 1e-4  # of the highest learning rate
 
 
@@ -82,31 +84,53 @@ class NonFiniteGuard(Callback):
 
     Watches the loss and, before the optimisers use them, the gradients of word vectors and of
     every layer; those of the label vectors pass through the layer below. Weights are looked at
-    once an epoch.
+    once an epoch. Where the host runs ahead of the device, it asks only now and then.
     """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         self.batch_ = 0
+        self.ahead_ = runs_ahead(net.module_.device)
         labels = {id(p) for p in net.module_.label_parameters()}
         self.watched_ = [(k, p) for k, p in net.module_.named_parameters() if id(p) not in labels]
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.batch_ = 0
+        self.first_bad_ = torch.zeros((), dtype=torch.int64, device=net.module_.device)
 
     def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
         self.batch_ += 1
+        gradients = [(k, p.grad) for k, p in self.watched_ if p.grad is not None]
         with torch.no_grad():
-            bad = _not_finite((k, p.grad) for k, p in self.watched_ if p.grad is not None)
+            if self.ahead_:
+                self._note(_finite_sums([g for _, g in gradients]))
+                return
+            bad = _not_finite(gradients)
         if bad is not None:
             self._stop(net, f"the gradient of {bad} is not finite")
 
     def on_batch_end(
         self, net: Any, loss: Any = None, training: bool = False, **kwargs: Any
     ) -> None:
-        if training and not bool(torch.isfinite(loss)):
+        if training and self.ahead_:
+            self._note(torch.isfinite(loss.detach()))
+            if self.batch_ % SELDOM == 0:
+                self._ask(net)
+        elif training and not bool(torch.isfinite(loss)):
             self._stop(net, f"the loss became {loss.item()}")
 
+    def _note(self, finite: Tensor) -> None:
+        known = finite | (self.first_bad_ > 0)
+        self.first_bad_ = torch.where(known, self.first_bad_, self.batch_)
+
+    def _ask(self, net: Any) -> None:
+        first = int(self.first_bad_)
+        if first:
+            self.batch_ = first
+            self._stop(net, "the loss or a gradient is not finite")
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.ahead_:
+            self._ask(net)
         with torch.no_grad():
             bad = _not_finite(
                 (k, v) for k, v in net.module_.state_dict().items() if v.is_floating_point()
@@ -116,6 +140,7 @@ class NonFiniteGuard(Callback):
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         self.watched_ = []
+        self.first_bad_ = torch.zeros((), dtype=torch.int64)
 
     def _stop(self, net: Any, what: str) -> NoReturn:
         raise DivergenceError(
@@ -128,10 +153,18 @@ class NonFiniteGuard(Callback):
 def _not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
     """Name of a tensor that holds NaN or infinity, if there is one."""
     dense = [(k, t._values() if t.is_sparse else t) for k, t in tensors]
-    # a sum passes both on, at one read and no copy; sums of large numbers may also overflow
-    if bool(torch.isfinite(torch.stack([t.sum() for _, t in dense])).all()):
+    if bool(_finite_sums([t for _, t in dense])):
         return None
     return next((k for k, t in dense if not bool(torch.isfinite(t).all())), None)
+
+
+def _finite_sums(tensors: list[Tensor]) -> Tensor:
+    """Whether all sums are finite: they pass NaN and infinity on, at one read and no copy.
+
+    Sums of large numbers may also overflow.
+    """
+    sums = [(t._values() if t.is_sparse else t).sum() for t in tensors]
+    return torch.isfinite(torch.stack(sums)).all()
 
 
 class Validation(Callback):
@@ -253,7 +286,9 @@ class Progress(Callback):
     def on_batch_end(
         self, net: Any, batch: Any = None, loss: Any = None, training: bool = False, **kwargs: Any
     ) -> None:
-        self.bar_.update(len(batch[0]["ids"]))
+        shown = self.bar_.update(len(batch[0]["ids"]))
+        if not shown and runs_ahead(loss.device):
+            return  # the host would wait for a loss that nobody sees
         epoch = f"{len(net.history)}/{self.n_epochs}"
         self.bar_.set_postfix(epoch=epoch, loss=f"{loss.item():.2f}", refresh=False)
 

@@ -10,6 +10,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor
 
+from sk_inceptionxml.network.layers import runs_ahead
 from sk_inceptionxml.network.network import InceptionXMLNetwork
 
 from .batches import LengthBucketedBatches
@@ -131,4 +132,32 @@ class XMCNet(NeuralNet):
 
     def get_iterator(self, dataset: Any, training: bool = False) -> LengthBucketedBatches:
         """Shuffled batches of rows of similar length."""
-        return LengthBucketedBatches(dataset, self.batch_size, self.rng)
+        return LengthBucketedBatches(dataset, self.batch_size, self.rng, self.module_.device)
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """One epoch; skorch would wait for the loss of every batch, also on a GPU."""
+        if iterator is None or not runs_ahead(self.module_.device):
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        n_batches = 0
+        try:
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, **fit_params)
+                self.history.record_batch(f"{prefix}_loss", step["loss"].detach())
+                self.history.record_batch(f"{prefix}_batch_size", len(batch[0]["ids"]))
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+                n_batches += 1
+        finally:
+            self._read_losses(f"{prefix}_loss")
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _read_losses(self, name: str) -> None:
+        """Make numbers of the losses of the last epoch, at once."""
+        batches = [batch for batch in self.history[-1]["batches"] if name in batch]
+        if batches:
+            losses = torch.stack([batch[name] for batch in batches]).tolist()
+            for batch, loss in zip(batches, losses, strict=True):
+                batch[name] = loss

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.adam import adam
 
 from sk_inceptionxml.network.head import take_rows
+from sk_inceptionxml.network.layers import runs_ahead
 
 PLAIN: dict[str, Any] = dict(fused=True, amsgrad=False, weight_decay=0.0, maximize=False)
 
@@ -38,14 +39,32 @@ def move_rows(optimizer: Optimizer, old: Tensor, new: Tensor, source: Tensor) ->
 
 
 def _distinct_rows(grad: Tensor) -> tuple[Tensor | None, Tensor]:
-    """Sorted rows of a row-sparse gradient and their values; None and a dense one as it is."""
+    """Sorted rows of a row-sparse gradient and their values; None and a dense one as it is.
+
+    Where the host runs ahead, the first row and its values repeat at the end, so that the number
+    of rows is known beforehand.
+    """
     if not grad.is_sparse:
         return None, grad
     rows = grad._indices()[0]
+    if runs_ahead(grad.device):
+        return _summed_rows(rows, grad._values())
     # autograd forgets that a gradient is coalesced, and doing it again would copy every row
     if not (rows[1:] > rows[:-1]).all():
         grad = grad.coalesce()
     return grad._indices()[0], grad._values()
+
+
+def _summed_rows(rows: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows (n,) and the sums of their values (n, ...); the first ones repeat at the end."""
+    ordered, order = rows.sort()
+    number = torch.zeros_like(ordered)  # of the row among the distinct ones
+    number[1:] = (ordered[1:] != ordered[:-1]).cumsum(0)
+    sums = torch.zeros_like(values).index_add_(0, number, values.index_select(0, order))
+    distinct = torch.zeros_like(ordered).scatter_(0, number, ordered)
+    place = torch.arange(len(ordered), device=ordered.device)
+    place = torch.where(place <= number[-1:], place, 0)
+    return distinct.index_select(0, place), sums.index_select(0, place)
 
 
 class RowAdam(Optimizer):
@@ -83,20 +102,27 @@ class RowAdam(Optimizer):
 
     def _adagrad(self, p: Tensor, rows: Tensor | None, grad: Tensor, group: dict) -> None:
         state = self.state[p]
+        dtype = torch.promote_types(p.dtype, torch.float32)
         if not state:
-            state["sum"] = torch.zeros(len(p), dtype=torch.float32, device=p.device)
+            state["sum"] = torch.zeros(len(p), dtype=dtype, device=p.device)
         flat = grad.flatten(1) if grad.ndim > 1 else grad[:, None]
-        norm = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float32)  # no table of squares
+        norm = torch.linalg.vector_norm(flat, dim=1, dtype=dtype)  # no table of squares
         power = norm.square() / flat.shape[1]
         total = state["sum"]
+        ahead = runs_ahead(p.device)  # rows repeat: what is set stays, what is added would not
         if rows is None:
             total += power
+        elif ahead:
+            power = power + total.index_select(0, rows)
+            total.index_copy_(0, rows, power)
         else:
             power = total.index_add_(0, rows, power).index_select(0, rows)
         scale = group["lr"] / ((total if rows is None else power).sqrt() + group["eps"])
         scale = scale.view(-1, *[1] * (grad.ndim - 1))
         if rows is None:
             p.addcmul_(grad, scale, value=-1)
+        elif ahead:
+            p.index_copy_(0, rows, p.index_select(0, rows) - (grad * scale).to(p.dtype))
         else:
             p.index_add_(0, rows, (grad * scale).to(p.dtype), alpha=-1)
 
@@ -110,7 +136,8 @@ class RowAdam(Optimizer):
         taken = tables if rows is None else [table.index_select(0, rows) for table in tables]
         weight, first, second = ([part] for part in taken)
         before = float(state["step"])
-        steps = [torch.tensor(before, dtype=torch.float32, device=p.device)]
+        # filled there: a copy would make the host wait
+        steps = [torch.full((), before, dtype=torch.float32, device=p.device)]
         beta1, beta2 = group["betas"]
         options = PLAIN | {"beta1": beta1, "beta2": beta2, "lr": group["lr"], "eps": group["eps"]}
         adam(weight, [grad], first, second, [], steps, **options)  # one pass over the rows

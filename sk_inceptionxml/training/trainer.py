@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -78,22 +78,55 @@ def train(
         If it comes before the first step is done; later ones end the training with a warning.
     """
     device = resolve_device(config.device)
+    measure = None
+    if validation is not None:
+        measure = partial(network_ndcg, data=validation, max_len=config.max_len)
+    generators = draw_generators(random_state, device)
+    return run_epochs(network.to(device), data, config, generators, measure, store)
+
+
+def draw_generators(random_state: np.random.RandomState, device: torch.device) -> Generators:
+    """The sources of random numbers of a training."""
     rng = np.random.default_rng(int(random_state.randint(2**31 - 1)))
     dropout = torch.Generator(device=device)
     dropout.manual_seed(int(random_state.randint(2**31 - 1)))
-    generators = Generators(rng, dropout, random_state)
-    network = network.to(device)
+    return Generators(rng, dropout, random_state)
+
+
+def run_epochs(
+    network: InceptionXMLNetwork,
+    data: Dataset,
+    config: TrainingConfig,
+    generators: Generators,
+    measure: Callable[[InceptionXMLNetwork], float] | None,
+    store: StateStore | None,
+    kind: Callable[..., XMCNet] = XMCNet,
+    further: Sequence[Any] = (),
+) -> XMCNet:
+    """Train a network that is on its device, from its start or from the state of a store.
+
+    Parameters
+    ----------
+    network, data, config, store : as in ``train``
+    generators : Generators
+    measure : callable or None
+        Takes the network after every epoch, in evaluation mode, and gives its nDCG@5.
+    kind : callable
+        Makes the net.
+    further : sequence of callbacks
+        They come before all others.
+    """
     n_epochs = config.n_epochs(len(data))
     snapshot = None if store is None else store.snapshot
     n_done = 0 if snapshot is None else len(snapshot.plain["epochs"])
-    watch = Validation(None, config.early_stopping)
+    watch = Validation(measure, config.early_stopping)
     stop = StopEarly(config.n_iter_no_change, n_epochs)
-    before: list[Any] = [OneCycle(n_epochs, n_done), NonFiniteGuard(), HeadSchedule(n_epochs)]
+    before: list[Any] = [*further, OneCycle(n_epochs, n_done), NonFiniteGuard()]
+    before.append(HeadSchedule(n_epochs))
     after: list[Any] = []
     if config.verbose:
         before.append(Progress(n_epochs, n_done))
-    if validation is not None:
-        watch.measure = partial(network_ndcg, data=validation, max_len=config.max_len)
+    if measure is not None:
         before.append(watch)
     if store is not None:
 
@@ -105,9 +138,9 @@ def train(
     if config.early_stopping:
         after.append(stop)
     callbacks = [*_named(before), *(config.callbacks or []), *_named(after)]
-    net = make_net(network, config, n_epochs, rng=rng, callbacks=callbacks)
+    net = make_net(network, config, n_epochs, kind, rng=generators.batches, callbacks=callbacks)
     net.initialize()
-    with in_training(network, config.head, dropout):
+    with in_training(network, config.head, generators.dropout):
         n_left = n_epochs - n_done
         if store is not None and snapshot is not None:
             with store.state_errors():
@@ -170,7 +203,7 @@ def in_training(
     network: InceptionXMLNetwork, head: Head, generator: torch.Generator
 ) -> Iterator[None]:
     """The network as training needs it, and afterwards as predictions do."""
-    network.keep_labels_in(torch.float32)
+    network.keep_labels_in(network.embedding.weight.dtype)
     network.set_generator(generator)
     try:
         with reused_buffers():
@@ -197,11 +230,15 @@ def make_dataset(data: Dataset, config: TrainingConfig) -> TokenDataset:
 
 
 def make_net(
-    network: InceptionXMLNetwork, config: TrainingConfig, n_epochs: int, **kwargs: Any
+    network: InceptionXMLNetwork,
+    config: TrainingConfig,
+    n_epochs: int,
+    kind: Callable[..., XMCNet] = XMCNet,
+    **kwargs: Any,
 ) -> XMCNet:
     """Net, not yet initialised, that trains the network on its device."""
     label_optimizer = config.head.resolved_label_optimizer()
-    return XMCNet(
+    return kind(
         network,
         lr=config.lr,
         label_lr=config.head.resolved_label_lr(label_optimizer),
