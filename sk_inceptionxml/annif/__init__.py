@@ -6,9 +6,9 @@ and these import no more than that.
 
 from contextlib import suppress
 
-from .launcher import BACKEND, create_app, main, register
+from .launcher import create_app, main, register
 
 with suppress(ImportError):  # main says what is missing
     register()
 
-__all__ = ["BACKEND", "create_app", "main", "register"]
+__all__ = ["create_app", "main", "register"]

@@ -58,7 +58,15 @@ def main() -> int:
 def create_app(*arguments: Any, **more: Any) -> Any:
     """Annif's web application with the backend, for gunicorn or uvicorn.
 
-    Takes and returns what ``annif.create_app`` does.
+    Parameters
+    ----------
+    *arguments, **more
+        Those of ``annif.create_app``.
+
+    Returns
+    -------
+    app : WSGI or ASGI application
+        What ``annif.create_app`` returns.
     """
     register()
     return importlib.import_module("annif").create_app(*arguments, **more)

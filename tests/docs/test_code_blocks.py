@@ -40,10 +40,10 @@ PROSE = [
 ]
 # names of other packages and of the shell, by their last part
 OF_OTHERS = {
-    "FutureWarning", "GridSearchCV", "RandomizedSearchCV", "__label__", "cff", "chromium",
-    "cross_val_predict", "cross_val_score", "id2label", "inceptionxml_queue_full_total", "labels_weights",
-    "mapInPandas", "multiprocessing", "n_trees", "pickle", "pretrainedVectors", "quantize",
-    "read_parquet",
+    "AccelerateMixin", "FutureWarning", "GridSearchCV", "RandomizedSearchCV", "__label__", "cff",
+    "chromium", "cross_val_predict", "cross_val_score", "id2label",
+    "inceptionxml_queue_full_total", "labels_weights", "mapInPandas", "multiprocessing",
+    "n_trees", "pickle", "pretrainedVectors", "quantize", "read_parquet",
 }  # fmt: skip
 
 
