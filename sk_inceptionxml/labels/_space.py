@@ -239,6 +239,8 @@ class LabelSpace:
             check_columns(target, self.classes_)
             return target.csr
         columns = self.columns(target.labels)
+        if target.numbers is not None:
+            columns = columns[target.numbers]
         indptr = cast(NDArray[np.int64], target.indptr)
         missing, n_columns = columns < 0, self.n_labels
         if missing.any() and unknown == "append":

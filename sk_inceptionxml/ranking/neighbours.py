@@ -17,8 +17,10 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dposv
 
 from sk_inceptionxml._utils.blas import one_blas_thread
+from sk_inceptionxml._utils.sparse import index_type
+from sk_inceptionxml._utils.storage import MEMORY, Storage
 
-from .segments import Segment, appended, index_type, postings_of, rows_of, stack_labels, stored
+from .segments import Segment, appended, postings_of, rows_of, stack_labels, stored
 
 MAX_NEIGHBOURS = 10_000  # their kernel matrix has the square of it
 QUERIES_AT_ONCE = 16
@@ -65,9 +67,9 @@ class KernelNeighbours:
         """What the constructor takes."""
         return {name: getattr(self, name) for name in ("n_neighbors", "ridge", "max_postings")}
 
-    def fit(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
+    def fit(self, X: sp.csr_array, Y: sp.csr_array, storage: Storage = MEMORY) -> KernelNeighbours:
         """Remember rows of unit length (n_rows, n_words) and their labels (n_rows, n_labels)."""
-        self._set(appended((), X, Y))
+        self._set(appended((), X, Y, storage))
         return self
 
     def with_rows(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
