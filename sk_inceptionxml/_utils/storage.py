@@ -103,11 +103,16 @@ def _mapped(file: Any, size: int, dtype: Any) -> np.ndarray:
     return np.asarray(np.memmap(file, dtype=dtype, mode="r+", shape=(size,)))
 
 
-def blocks(offsets: np.ndarray, at_once: int = AT_ONCE) -> Iterator[slice]:
-    """Rows in blocks of about ``at_once`` entries; row i has those from ``offsets[i]`` on."""
-    start, n_rows = 0, len(offsets) - 1
+def blocks(offsets: np.ndarray, at_once: int | None = None) -> Iterator[slice]:
+    """Rows in blocks of about ``at_once`` entries; row i has those from ``offsets[i]`` on.
+
+    None is a million entries.
+    """
+    start, n_rows, end = 0, len(offsets) - 1, int(offsets[-1])
     while start < n_rows:
-        last = int(np.searchsorted(offsets, int(offsets[start]) + at_once, side="right")) - 1
+        # of their own type, as all offsets would be converted otherwise
+        bound = offsets.dtype.type(min(int(offsets[start]) + (at_once or AT_ONCE), end))
+        last = int(np.searchsorted(offsets, bound, side="right")) - 1
         stop = min(max(last, start + 1), n_rows)
         yield slice(start, stop)
         start = stop

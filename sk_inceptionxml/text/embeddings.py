@@ -75,12 +75,13 @@ def _pmi_table(
     ones = np.ones(counts.nnz, dtype=np.float32)
     presence = sp.csr_array((ones, counts.indices, counts.indptr), shape=counts.shape)
     parts = _in_parts(presence, random_state)
-    words, words_of_parts = sp.csr_array(presence.T), sp.csr_array(parts.T)
+    words = sp.csr_array(presence.T)
+    words_of_parts = words if parts is presence else sp.csr_array(parts.T)
     labels = Y.astype(np.float32, copy=False)
     width = counts.shape[1] + Y.shape[1]
 
     def together() -> Iterator[sp.csr_array]:
-        for rows in blocks(words_of_parts.indptr):
+        for rows in blocks(words_of_parts.indptr, AT_ONCE // 4):  # each meets the words beside it
             among_words = words_of_parts[rows] @ parts
             own = among_words.indices == row_numbers(among_words) + rows.start
             among_words.data[own] = 0
