@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from sklearn.utils import Bunch
 
@@ -67,18 +68,18 @@ def load_jsonl(
     (['red kite'], [['kite', 'toy']])
     """
     texts: list[str] = []
-    targets: list[list[str | int]] = []
+    targets: list[list[Any]] = []
     for text, labels in iter_labelled_jsonl(path, text_key, labels_key):
         if labels or not drop_unlabelled:
             texts.append(text)
             targets.append(labels)
-    names = sorted({label for labels in targets for label in labels})  # type: ignore[type-var]
+    names = sorted({label for labels in targets for label in labels})
     return Bunch(data=texts, target=targets, label_names=names)
 
 
 def iter_labelled_jsonl(
     path: PathLike, text_key: str, labels_key: str
-) -> Iterator[tuple[str, list[str | int]]]:
+) -> Iterator[tuple[str, list[Any]]]:
     """Yield the text and the labels of each line."""
     kinds: set[type] = set()
     for number, row in iter_json(path):

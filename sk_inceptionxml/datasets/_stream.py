@@ -148,7 +148,7 @@ class TextStream:
     def _format_of(self, path: PathLike) -> str:
         ending = os.fspath(path).lower().removesuffix(".gz").rpartition(".")[2]
         found = _FORMATS.get(ending) if self.format is None else self.format
-        if found not in _FORMATS.values():
+        if found is None or found not in _FORMATS.values():
             known = sorted(set(_FORMATS.values()))
             raise ValueError(f"{os.fspath(path)}: format must be one of {known}, got {found!r}.")
         return found
@@ -156,6 +156,7 @@ class TextStream:
     def _rows_of(self, path: PathLike) -> Iterator[tuple[str, Any]]:
         kind = self._format_of(path)
         columns = self.text_column, self.labels_column
+        rows: Iterator[tuple[str, list[Any]]]
         if kind == "jsonl":
             rows = iter_labelled_jsonl(path, *columns)
         elif kind == "parquet":

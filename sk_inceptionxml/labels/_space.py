@@ -241,7 +241,7 @@ class LabelSpace:
         columns = self.columns(target.labels)
         if target.numbers is not None:
             columns = columns[target.numbers]
-        indptr = cast(NDArray[np.int64], target.indptr)
+        indptr = cast(NDArray[np.int64], target.indptr).copy()  # merged labels change it in place
         missing, n_columns = columns < 0, self.n_labels
         if missing.any() and unknown == "append":
             new, place = distinct_labels(target, missing)

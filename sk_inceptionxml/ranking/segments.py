@@ -42,7 +42,7 @@ class Segment:
     def of(cls, first: int, X: sp.csr_array, Y: sp.csr_array, storage: Storage = MEMORY) -> Segment:
         """The segment of some rows, which begins with row number ``first``."""
         X, Y = stored(X, np.float32), stored(Y)
-        squares = [np.zeros(0)]
+        squares: list[np.ndarray] = [np.zeros(0)]
         for part in blocks(X.indptr):
             some = X[part]
             values = some.data.astype(np.float64) ** 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,7 +74,7 @@ def failures_of(vectorizer: Any) -> Iterator[None]:
         raise kind(f"vectorizer {type(vectorizer).__name__} cannot be used: {error}") from error
 
 
-def split_all(vectorizer: Any, texts: list[str], first: int = 0) -> list[list[str]]:
+def split_all(vectorizer: Any, texts: Sequence[str], first: int = 0) -> list[list[str]]:
     """Words of every text, by the vectorizer or, where that is None, by ``split_words``.
 
     ``first`` is the row of the first text, for errors.
