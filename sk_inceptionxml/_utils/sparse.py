@@ -108,17 +108,18 @@ def stack_rows(
     parts: Iterable[sp.csr_array], n_columns: int, storage: Storage = MEMORY
 ) -> sp.csr_array:
     """Rows of several matrices of ``n_columns`` columns, one below the other, float32."""
-    data, indices = storage.writer(np.float32), storage.writer(index_type(n_columns))
     lengths = [np.zeros(1, dtype=np.int64)]
-    for part in parts:
-        data.append(part.data)
-        indices.append(part.indices)
-        lengths.append(np.diff(part.indptr))
+    with storage.writer(np.float32) as data, storage.writer(index_type(n_columns)) as indices:
+        for part in parts:
+            data.append(part.data)
+            indices.append(part.indices)
+            lengths.append(np.diff(part.indptr))
+        values, columns = data.finish(), indices.finish()
     indptr = np.cumsum(np.concatenate(lengths), dtype=np.int64)
     kind = index_type(max(int(indptr[-1]), n_columns))
-    columns = storage.converted(indices.finish(), kind)
+    columns = storage.converted(columns, kind)
     shape = (len(indptr) - 1, n_columns)
-    return sp.csr_array((data.finish(), columns, indptr.astype(kind)), shape=shape)
+    return sp.csr_array((values, columns, indptr.astype(kind)), shape=shape)
 
 
 def take_rows(matrix: sp.csr_array, places: np.ndarray, storage: Storage = MEMORY) -> sp.csr_array:

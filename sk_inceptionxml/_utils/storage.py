@@ -61,7 +61,7 @@ MEMORY = Storage()
 
 
 class ArrayWriter:
-    """An array that is written part by part.
+    """An array that is written part by part; a context, after which its file is closed.
 
     Parameters
     ----------
@@ -77,6 +77,13 @@ class ArrayWriter:
         if storage.directory is not None:
             self._file = tempfile.TemporaryFile(dir=storage.directory)
 
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._file is not None:
+            self._file.close()
+
     def append(self, values: np.ndarray) -> None:
         """Write further values."""
         values = np.ascontiguousarray(values, dtype=self.dtype)
@@ -91,9 +98,8 @@ class ArrayWriter:
         if self._file is None:
             parts, self._parts = self._parts, []
             return np.concatenate([np.empty(0, self.dtype), *parts])
-        with self._file:
-            self._file.flush()
-            return _mapped(self._file, self._size, self.dtype)
+        self._file.flush()
+        return _mapped(self._file, self._size, self.dtype)
 
 
 def _mapped(file: Any, size: int, dtype: Any) -> np.ndarray:

@@ -94,24 +94,27 @@ def read_chunks(
     ValueError, TypeError
         If a chunk is not as X and y must be, with its number from 0; or there is no text.
     """
-    target = TargetParts(storage)
+    with TargetParts(storage) as target:
+        stored = StoredTexts.of(_texts_of(chunks, clean, target), storage)
+        if not len(stored):
+            raise ValueError("the stream holds no rows; at least one is needed.")
+        return stored, target.target()
 
-    def read() -> Iterator[list[str]]:
-        for number, (X, y) in enumerate(chunks):
-            try:
-                texts = clean(check_text(X))
-                if not texts and not _n_rows(y):
-                    continue
-                target.add(y, len(texts))
-            except (ValueError, TypeError) as error:
-                kind = ValueError if isinstance(error, ValueError) else TypeError
-                raise kind(f"chunk {number} of the stream: {error}") from error
-            yield texts
 
-    stored = StoredTexts.of(read(), storage)
-    if not len(stored):
-        raise ValueError("the stream holds no rows; at least one is needed.")
-    return stored, target.target()
+def _texts_of(
+    chunks: Iterable[tuple[Any, Any]], clean: Callable[[list[str]], list[str]], target: TargetParts
+) -> Iterator[list[str]]:
+    """Texts of each chunk, while the target reads its y."""
+    for number, (X, y) in enumerate(chunks):
+        try:
+            texts = clean(check_text(X))
+            if not texts and not _n_rows(y):
+                continue
+            target.add(y, len(texts))
+        except (ValueError, TypeError) as error:
+            kind = ValueError if isinstance(error, ValueError) else TypeError
+            raise kind(f"chunk {number} of the stream: {error}") from error
+        yield texts
 
 
 def _n_rows(y: Any) -> int:

@@ -17,7 +17,7 @@ from ._targets import KIND_OF_FORM, Target, check_n_samples, read_target, row_bo
 
 
 class TargetParts:
-    """Parts of y, of which the labels are known only at the end.
+    """Parts of y, of which the labels are known only at the end; a context, as its files are.
 
     Parameters
     ----------
@@ -41,6 +41,12 @@ class TargetParts:
         self._written = storage.writer(np.int32)  # columns, or numbers of labels as they come
         self._numbers: defaultdict[Any, int] = defaultdict(count().__next__)
         self._dtype: Any = None  # of the labels so far
+
+    def __enter__(self) -> TargetParts:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._written.__exit__(*error)
 
     def add(self, y: Any, n_samples: int) -> None:
         """Read the y of some further samples.

@@ -38,12 +38,14 @@ class StoredTexts(Sequence[str]):
     @classmethod
     def of(cls, parts: Iterable[list[str]], storage: Storage = MEMORY) -> StoredTexts:
         """Store texts that come in parts."""
-        writer, lengths = storage.writer(np.uint8), [np.zeros(0, dtype=np.int64)]
-        for texts in parts:
-            encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-            lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-            writer.append(np.frombuffer(b"".join(encoded), dtype=np.uint8))
-        return cls(writer.finish(), row_offsets(np.concatenate(lengths)))
+        lengths = [np.zeros(0, dtype=np.int64)]
+        with storage.writer(np.uint8) as writer:
+            for texts in parts:
+                encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+                lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+                writer.append(np.frombuffer(b"".join(encoded), dtype=np.uint8))
+            content = writer.finish()
+        return cls(content, row_offsets(np.concatenate(lengths)))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

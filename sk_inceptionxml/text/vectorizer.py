@@ -172,26 +172,17 @@ class TokenVectorizer(BaseEstimator):
         self._forget_fit("text")
         with failures_of(self.vectorizer):
             self.vectorizer_ = copy_vectorizer(self.vectorizer)
-        # words are numbered as they come, until all are counted
-        numbers: defaultdict[str, int] = defaultdict(count().__next__)
-        writer, lengths = storage.writer(np.int32), []
-        frequency = np.zeros(0, dtype=np.int64)
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            rows = split_all(self.vectorizer_, texts[start : start + TEXTS_AT_ONCE], start)
-            lengths.append(np.fromiter(map(len, rows), np.int64, len(rows)))
-            words = chain.from_iterable(rows)
-            new = np.fromiter(map(numbers.__getitem__, words), np.int32, lengths[-1].sum())
-            writer.append(new)
-            frequency = np.append(frequency, np.zeros(len(numbers) - len(frequency), np.int64))
-            frequency += np.bincount(new, minlength=len(numbers))
+        numbers, written, lengths = self._number_words(texts, storage)
+        frequency = np.zeros(len(numbers), dtype=np.int64)
+        for start in range(0, len(written), AT_ONCE):
+            frequency += np.bincount(written[start : start + AT_ONCE], minlength=len(numbers))
         self._learn_words(texts, dict(zip(numbers, frequency.tolist(), strict=True)))
         known = self._hash(list(numbers)) if self._hashes() else self.vocabulary_
         ids = np.fromiter(map(known.get, numbers, repeat(UNKNOWN)), np.int32, len(numbers))
-        written = writer.finish()
         for start in range(0, len(written), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             written[part] = ids[written[part]]
-        tokens = fill_empty_rows(written, np.concatenate(lengths), storage=storage)
+        tokens = fill_empty_rows(written, lengths, storage=storage)
         return tokens if full else tokens.truncate(self.max_len)
 
     def fit_matrix(self, X: Any, feature_names: Any = None, *, full: bool = False) -> Tokens:
@@ -432,6 +423,21 @@ class TokenVectorizer(BaseEstimator):
         offsets = row_offsets(known)[matrix.indptr]
         shape = matrix.shape[0], len(self.columns_)
         return sp.csr_array((matrix.data[known], place[known], offsets), shape=shape)
+
+    def _number_words(
+        self, texts: Sequence[str], storage: Storage
+    ) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
+        """Numbers of the words as they come, those of all texts, and how many each text has."""
+        numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        lengths = [np.zeros(0, dtype=np.int64)]
+        with storage.writer(np.int32) as writer:
+            for start in range(0, len(texts), TEXTS_AT_ONCE):
+                rows = split_all(self.vectorizer_, texts[start : start + TEXTS_AT_ONCE], start)
+                lengths.append(np.fromiter(map(len, rows), np.int64, len(rows)))
+                words = chain.from_iterable(rows)
+                found = map(numbers.__getitem__, words)
+                writer.append(np.fromiter(found, np.int32, lengths[-1].sum()))
+            return numbers, writer.finish(), np.concatenate(lengths)
 
     def _hashes(self) -> bool:
         return isinstance(self.vectorizer_, HashingVectorizer)

@@ -122,14 +122,14 @@ def test_the_model_is_like_any_other(streamed, tmp_path):
     assert clf.n_samples_fit_ == 400
 
 
-def test_texts_of_labels_weights_of_a_former_fit_and_checkpoints_go_with_a_stream(tmp_path):
+def test_texts_of_labels_warm_starts_and_checkpoints_go_with_a_stream(tmp_path):
     texts = {"label 1": "something", "a label without rows": "kite of paper"}
     stream = TextStream(chunks_of(TEXTS, NAMES), cache_dir=tmp_path)
-    params = {"max_epochs": 1, "warm_start": True}
-    found = small(**params).fit(stream, label_texts=texts)
-    expected = small(**params).fit(TEXTS, NAMES, label_texts=texts)
+    found = small(max_epochs=1).fit(stream, label_texts=texts)
+    expected = small(max_epochs=1).fit(TEXTS, NAMES, label_texts=texts)
     assert same(found, expected) and "a label without rows" in found.classes_
-    assert same(found.fit(stream, label_texts=texts), expected.fit(TEXTS, NAMES, label_texts=texts))
+    warm = [small(max_epochs=1, warm_start=True).fit(TEXTS, NAMES) for _ in range(2)]
+    assert same(warm[0].fit(stream), warm[1].fit(TEXTS, NAMES))
     checkpoint = tmp_path / "checkpoint"
     expected = small(checkpoint_dir=checkpoint, max_epochs=1).fit(TEXTS, NAMES)
     found = small(checkpoint_dir=checkpoint, max_epochs=1).fit(stream)

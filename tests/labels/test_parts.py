@@ -39,12 +39,12 @@ def part_of(y, part):
 
 
 def in_parts(y, place=MEMORY, size=2):
-    parts = TargetParts(place)
     n = y.shape[0] if hasattr(y, "shape") else len(y)
-    for start in range(0, n, size):
-        some = part_of(y, slice(start, start + size))
-        parts.add(some, some.shape[0] if hasattr(some, "shape") else len(some))
-    return parts.target()
+    with TargetParts(place) as parts:
+        for start in range(0, n, size):
+            some = part_of(y, slice(start, start + size))
+            parts.add(some, some.shape[0] if hasattr(some, "shape") else len(some))
+        return parts.target()
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -53,12 +53,13 @@ def test_blocks_hold_every_row_once_and_few_entries(lengths, at_once):
 
 
 def test_what_is_written_in_parts_is_the_whole(place):
-    writer = place.writer(np.int32)
-    for part in ([1, 2, 3], [], [4]):
-        writer.append(np.array(part, dtype=np.int64))
-    found = writer.finish()
+    with place.writer(np.int32) as writer:
+        for part in ([1, 2, 3], [], [4]):
+            writer.append(np.array(part, dtype=np.int64))
+        found = writer.finish()
     assert type(found) is np.ndarray and found.dtype == np.int32 and found.tolist() == [1, 2, 3, 4]
-    assert len(place.writer(np.float32).finish()) == 0
+    with place.writer(np.float32) as writer:
+        assert len(writer.finish()) == 0
     assert place.converted(found, np.int64).tolist() == [1, 2, 3, 4]
     assert place.converted(found, np.int32) is found
 
