@@ -26,6 +26,7 @@ from sk_inceptionxml._utils.params import (
     whole,
 )
 from sk_inceptionxml._utils.settings import own_settings
+from sk_inceptionxml._utils.storage import MEMORY
 from sk_inceptionxml._utils.threads import gradients
 from sk_inceptionxml.data import Dataset, Rows
 from sk_inceptionxml.data.split import (
@@ -38,7 +39,9 @@ from sk_inceptionxml.data.split import (
     read_pair,
     split,
 )
+from sk_inceptionxml.data.stream import check_stream, read_chunks, refuse_stream, storage_of
 from sk_inceptionxml.data.weights import check_weight, repeat_rows, weighted_rows
+from sk_inceptionxml.datasets import TextStream
 from sk_inceptionxml.heads import HEADS, Head, resolve_head
 from sk_inceptionxml.labels import (
     LabelSpace,
@@ -388,7 +391,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         validation_data: Any = None,
         label_texts: Any = None,
@@ -400,15 +403,16 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : sequence of str of length n_samples, or matrix of shape (n_samples, n_features)
+        X : sequence of str of length n_samples, matrix (n_samples, n_features), or TextStream
             Raw texts, or token weights (dense or sparse; word order is then lost: the non-zeros
-            of a row are its words, largest first).
+            of a row are its words, largest first). A :class:`~sk_inceptionxml.datasets.TextStream`
+            holds texts and labels that do not fit into memory.
         y : sparse or dense indicator of shape (n_samples, n_labels), label lists, or 1-D
-            Labels of each row. Outputs mirror this form.
+            Labels of each row. Outputs mirror this form. Left out with a TextStream.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative. Rows of weight 0 are left out. Whole numbers of mean
             4 at most repeat rows where all of these are too few to hold some out; elsewhere
-            weights count by their ratios.
+            weights count by their ratios. Not with a TextStream.
         validation_data : pair (X_val, y_val), default=None
             Rows of the same kind for early stopping and for the fusion, instead of rows held out
             of X; 10,000 of them at most are used. Labels that y lacks count as not found.
@@ -451,6 +455,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         label_texts: Any,
     ) -> InceptionXMLClassifier:
         """``fit``, whose network ``train_network`` trains: it is called as ``train`` is."""
+        check_stream(X, y, sample_weight)
         former = self._model if self.warm_start else None
         if former is None:
             read_labels: Callable[..., Any] = LabelSpace.from_y
@@ -542,6 +547,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         >>> clf.classes_.tolist()
         ['blue', 'boat', 'kite', 'red', 'green']
         """
+        refuse_stream(X)
         model = self._model
         if model is None:
             read_labels = partial(first_labels, classes=classes)
@@ -681,7 +687,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             )
         memory = None
         if self.n_neighbors:
-            memory = LexicalMemory.fit(data.rows, data.Y, reader.n_tokens_, self.n_neighbors)
+            memory = LexicalMemory.fit(
+                data.rows, data.Y, reader.n_tokens_, self.n_neighbors, data.storage
+            )
         ranker = Ranker(
             reader=reader,
             labels=labels,
@@ -705,10 +713,14 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         former: _Model | None,
     ) -> tuple[TokenVectorizer, LabelSpace, Dataset]:
         """Words, labels and rows, these in an order that depends on their content alone."""
-        texts: list[str] | None = None
-        names = None
+        texts: Sequence[str] | None = None
+        names, storage = None, MEMORY
         reader = TokenVectorizer(self.vectorizer, self.max_len)
-        if is_text(X):
+        if isinstance(X, TextStream):
+            storage = storage_of(X)
+            texts, y = read_chunks(X, reader.clean, storage)
+            n_samples = len(texts)
+        elif is_text(X):
             X = texts = reader.clean(check_text(X))
             n_samples = len(texts)
         else:
@@ -725,10 +737,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         if texts is None:
             tokens = reader.fit_matrix(X, names, full=True)
         else:
-            tokens = reader.fit_texts(texts, full=True)
+            tokens = reader.fit_texts(texts, full=True, storage=storage)
         if former is not None:
             _check_same_words(former.ranker.reader, reader)
-        return reader, space, Dataset(Rows(tokens, texts), Y, weight).in_content_order()
+        data = Dataset(Rows(tokens, texts), Y, weight, storage)
+        return reader, space, data.in_content_order()
 
     def _train(
         self,
@@ -829,6 +842,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         return self._read_kind(ranker.reader, X)
 
     def _read_kind(self, reader: TokenVectorizer, X: Any) -> Rows:
+        refuse_stream(X)
         if reader.kind_ == "text":
             texts = reader.clean(check_text(X))
             return Rows(reader.from_texts(texts, full=True), texts)

@@ -17,7 +17,7 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
 from sk_inceptionxml import InceptionXMLClassifier, classifier
-from sk_inceptionxml.datasets import load_vocabulary
+from sk_inceptionxml.datasets import TextStream, load_vocabulary
 from sk_inceptionxml.exceptions import DivergenceError, ModelFormatError
 from sk_inceptionxml.heads import SyncXML
 from sk_inceptionxml.metrics import precision_at_k
@@ -40,6 +40,16 @@ def fit(X=TEXTS, y=LISTS, sample_weight=None, **params):
 
 def fit_with_texts(label_texts, X=TEXTS):
     return lambda _: small().fit(X, LISTS, label_texts=label_texts)
+
+
+def fit_chunks(*chunks):
+    return fit(X=TextStream(list(chunks)), y=None)
+
+
+def in_a_file(given):
+    path = given["directory"] / "file"
+    path.touch()
+    small().fit(TextStream([(TEXTS, LISTS)], cache_dir=path))
 
 
 def second(value, of=TEXTS):
@@ -121,6 +131,20 @@ REFUSED = {
     "dense embeddings as X": fit(X=np.random.default_rng(1).normal(size=(20, 384))),
     "a CSR matrix with an index out of range": fit(X=with_index(MATRIX, 99)),
     "a CSR matrix with a broken indptr": fit(X=with_indptr(MATRIX)),
+    "a generator as the source of a TextStream": lambda _: TextStream(x for x in ()),
+    "a TextStream of a file that is not there": lambda _: TextStream("absent.jsonl"),
+    "a chunk that is no pair": fit(X=TextStream([TEXTS]), y=None),
+    "a number among the texts of a chunk": fit_chunks((TEXTS, LISTS), (second(3), LISTS)),
+    "a chunk with more texts than labels": fit_chunks((TEXTS, LISTS[1:])),
+    "chunks whose labels are of several types": fit_chunks((TEXTS, LISTS), (TEXTS, [[1]] * 20)),
+    "a TextStream without rows": fit_chunks(),
+    "a cache_dir that cannot be written": in_a_file,
+    "y beside a TextStream": fit(X=TextStream([(TEXTS, LISTS)])),
+    "weights beside a TextStream": fit(
+        X=TextStream([(TEXTS, LISTS)]), y=None, sample_weight=np.ones(20)
+    ),
+    "a TextStream in partial_fit": lambda _: small().partial_fit(TextStream([]), None),
+    "a TextStream in predict": on("text", lambda c: c.predict(TextStream([]))),
     # y
     "None as y": fit(y=None),
     "a str as y": fit(y="red"),

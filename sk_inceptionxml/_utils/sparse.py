@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+
+from .storage import AT_ONCE, MEMORY, Storage, blocks, gather, ranges
+
+TRANSPOSED_AT_ONCE = 1 << 22  # entries; each block visits every column
 
 
 def check_structure(name: str, matrix: Any) -> None:
@@ -88,9 +93,62 @@ def unit_values(data: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def column_counts(matrix: sp.csr_array) -> np.ndarray:
     """Stored entries of every column, int64 of shape (n_columns,)."""
-    return np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.int64)
+    total = np.zeros(matrix.shape[1], dtype=np.int64)
+    for start in range(0, len(matrix.indices), AT_ONCE):
+        total += np.bincount(matrix.indices[start : start + AT_ONCE], minlength=matrix.shape[1])
+    return total
 
 
 def index_type(largest: int) -> type:
     """The integers that matrices of such sizes have for indices."""
     return np.int32 if largest <= np.iinfo(np.int32).max else np.int64
+
+
+def stack_rows(
+    parts: Iterable[sp.csr_array], n_columns: int, storage: Storage = MEMORY
+) -> sp.csr_array:
+    """Rows of several matrices of ``n_columns`` columns, one below the other, float32."""
+    lengths = [np.zeros(1, dtype=np.int64)]
+    with storage.writer(np.float32) as data, storage.writer(index_type(n_columns)) as indices:
+        for part in parts:
+            data.append(part.data)
+            indices.append(part.indices)
+            lengths.append(np.diff(part.indptr))
+        values, columns = data.finish(), indices.finish()
+    indptr = np.cumsum(np.concatenate(lengths), dtype=np.int64)
+    kind = index_type(max(int(indptr[-1]), n_columns))
+    columns = storage.converted(columns, kind)
+    shape = (len(indptr) - 1, n_columns)
+    return sp.csr_array((values, columns, indptr.astype(kind)), shape=shape)
+
+
+def take_rows(matrix: sp.csr_array, places: np.ndarray, storage: Storage = MEMORY) -> sp.csr_array:
+    """Rows of a matrix in the given order, as a copy."""
+    if storage.directory is None:
+        return matrix[places]
+    starts = matrix.indptr[places]
+    offsets = np.concatenate([[0], np.cumsum(matrix.indptr[1:][places] - starts, dtype=np.int64)])
+    kind = index_type(max(int(offsets[-1]), *matrix.shape))
+    data = gather(matrix.data, starts, offsets, storage)
+    indices = storage.converted(gather(matrix.indices, starts, offsets, storage), kind)
+    shape = (len(places), matrix.shape[1])
+    return sp.csr_array((data, indices, offsets.astype(kind)), shape=shape)
+
+
+def transposed(matrix: sp.csr_array, storage: Storage = MEMORY) -> sp.csr_array:
+    """The transpose of a canonical matrix, float32."""
+    if storage.directory is None:
+        return sp.csr_array(matrix.T)
+    shape = matrix.shape[::-1]
+    indptr = np.concatenate([[0], np.cumsum(column_counts(matrix))])
+    kind = index_type(max(int(indptr[-1]), *shape))
+    data = storage.empty(int(indptr[-1]), np.float32)
+    rows = storage.empty(int(indptr[-1]), kind)
+    place = indptr[:-1].copy()
+    for part in blocks(matrix.indptr, TRANSPOSED_AT_ONCE):
+        some = sp.csr_array(matrix[part].T)
+        sizes = np.diff(some.indptr)
+        places = ranges(place, sizes)
+        data[places], rows[places] = some.data, some.indices + part.start
+        place += sizes
+    return sp.csr_array((data, rows, indptr.astype(kind)), shape=shape)

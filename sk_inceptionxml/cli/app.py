@@ -190,6 +190,14 @@ def fit(
     quotes: Quotes = True,
     label_matrix: LabelMatrix = None,
     label_names: LabelNames = None,
+    stream: Annotated[
+        bool,
+        Option(
+            "--stream",
+            rich_help_panel=READING,
+            help="Keep the rows on disk, in the directory TMPDIR, instead of in memory.",
+        ),
+    ] = False,
     validation: Annotated[
         Path | None,
         Option(
@@ -341,6 +349,7 @@ def fit(
         options={name: value for name, value in options.items() if value is not None},
         force=force,
         quiet=quiet,
+        stream=stream,
     )
 
 

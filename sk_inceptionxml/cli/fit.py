@@ -13,7 +13,7 @@ from typing import Any
 
 from . import parameters
 from .failures import INTERRUPTED, Failure, Interrupted, describe, wrong_input
-from .inputs import Columns, check_readable, read_labelled
+from .inputs import Columns, check_readable, open_stream, read_labelled
 from .label_texts import read as read_label_texts
 from .sizes import human, size_of
 
@@ -35,6 +35,7 @@ def run(
     options: dict[str, Any],
     force: bool,
     quiet: bool,
+    stream: bool = False,
 ) -> int:
     """Train and save; the exit status."""
     check_readable(train, validation, label_texts, columns.label_matrix, columns.label_names)
@@ -52,22 +53,22 @@ def run(
         raise Failure(f"--mmap does not go with --precision {precision}: arrays stay as they are")
     model, verbose = _unfitted(given, config, quiet)
     texts = None if label_texts is None else read_label_texts(label_texts, label_language)
-    rows = read_labelled(train, columns)
+    X, y = _rows(train, columns, stream)
     held_out = None if validation is None else read_labelled(validation, columns)
     pair = None if held_out is None else (held_out.X, held_out.y)
     start = time.perf_counter()
     with _interrupts(model.checkpoint_dir, target) as ended_early:
         with wrong_input(f"cannot fit on {train}"):
-            model.fit(rows.X, rows.y, validation_data=pair, label_texts=texts)
+            model.fit(X, y, validation_data=pair, label_texts=texts)
         seconds = time.perf_counter() - start
         model.set_params(verbose=verbose)  # what this terminal shows is no part of the model
         with wrong_input(str(target)):
             model.save(target, precision=precision, mmap=mmap)
     if not quiet:
         sys.stdout.write(
-            f"saved {target} ({human(sum(size_of(target).values()))}): {len(rows.y):,} rows, "
-            f"{model.n_labels_:,} labels, {model.n_iter_} epochs, loss "
-            f"{model.loss_curve_[-1]:.4g}, {seconds:.0f} s\n"
+            f"saved {target} ({human(sum(size_of(target).values()))}): "
+            f"{model.n_samples_fit_:,} rows, {model.n_labels_:,} labels, {model.n_iter_} "
+            f"epochs, loss {model.loss_curve_[-1]:.4g}, {seconds:.0f} s\n"
         )
     if ended_early:
         sys.stderr.write(
@@ -75,6 +76,14 @@ def run(
         )
         return INTERRUPTED
     return 0
+
+
+def _rows(train: Path, columns: Columns, stream: bool) -> tuple[Any, Any]:
+    """X and y for ``fit``."""
+    if stream:
+        return open_stream(train, columns), None
+    rows = read_labelled(train, columns)
+    return rows.X, rows.y
 
 
 def _unfitted(given: parameters.Parameters, config: Path | None, quiet: bool) -> tuple[Any, Any]:

@@ -98,6 +98,32 @@ def read_labelled(path: Path, columns: Columns) -> Labelled:
     return found
 
 
+def open_stream(path: Path, columns: Columns) -> Any:
+    """A file as a ``TextStream``.
+
+    Raises
+    ------
+    Failure
+        If the file is of a format that is only read whole.
+    """
+    from sk_inceptionxml.datasets import TextStream
+
+    kind = format_of(path, columns)
+    if kind.startswith("xmc") or kind == "text":
+        raise Failure(f"{path}: --stream goes with jsonl, csv, tsv and parquet, not with {kind}")
+    if columns.label_names is not None or columns.label_matrix is not None:
+        raise Failure(f"{path}: --stream does not go with --label-names or --label-matrix")
+    with wrong_input(str(path)):
+        return TextStream(
+            path,
+            format=kind,
+            text_column=columns.text or "text",
+            labels_column=columns.labels or "labels",
+            label_separator=columns.separator,
+            quotechar=columns.quotechar,
+        )
+
+
 def _read_table(path: Path, kind: str, columns: Columns) -> Labelled:
     from sk_inceptionxml.datasets import load_csv, load_jsonl, load_parquet
 

@@ -85,7 +85,7 @@ def as_unseen(held_out: HeldOut, data: Dataset, reader: TokenVectorizer) -> Held
     """
     if held_out.place is None or not len(held_out):
         return held_out
-    known = shared_columns(data.tokens.to_csr(reader.n_tokens_))
+    known = data.tokens.document_frequency(reader.n_tokens_) > 1
     rows = Rows(reader.forget(held_out.data.tokens, known), held_out.data.rows.texts)
     return HeldOut(Dataset(rows, held_out.data.Y, held_out.data.weight), held_out.place)
 

@@ -10,6 +10,7 @@ from ._api_docs import load_api_docs
 from ._csv import load_csv
 from ._jsonl import load_jsonl
 from ._parquet import load_parquet
+from ._stream import TextStream
 from ._synthetic import make_short_text
 from ._texts import iter_texts
 from ._vocabulary import load_vocabulary
@@ -22,6 +23,7 @@ from ._xmc_repository import (
 )
 
 __all__ = [
+    "TextStream",
     "iter_texts",
     "load_api_docs",
     "load_csv",

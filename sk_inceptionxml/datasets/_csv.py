@@ -89,13 +89,26 @@ def load_csv(
     texts: list[str] = []
     targets: list[list[str]] = []
     columns = (text_column, labels_column)
-    for _, (text, joined) in iter_csv(path, columns, delimiter, quotechar):
-        labels = split_labels(joined, label_separator)
+    for text, labels in iter_labelled_csv(path, *columns, label_separator, delimiter, quotechar):
         if labels or not drop_unlabelled:
             texts.append(text)
             targets.append(labels)
     names = sorted({label for labels in targets for label in labels})
     return Bunch(data=texts, target=targets, label_names=names)
+
+
+def iter_labelled_csv(
+    path: PathLike,
+    text_column: str,
+    labels_column: str,
+    label_separator: str,
+    delimiter: str | None,
+    quotechar: str | None,
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the text and the labels of each record."""
+    columns = (text_column, labels_column)
+    for _, (text, joined) in iter_csv(path, columns, delimiter, quotechar):
+        yield text, split_labels(joined, label_separator)
 
 
 def check_separator(label_separator: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from sklearn.utils import Bunch
 
 from ._io import PathLike, fail, get_field, iter_json
@@ -65,7 +68,19 @@ def load_jsonl(
     (['red kite'], [['kite', 'toy']])
     """
     texts: list[str] = []
-    targets: list[list[str | int]] = []
+    targets: list[list[Any]] = []
+    for text, labels in iter_labelled_jsonl(path, text_key, labels_key):
+        if labels or not drop_unlabelled:
+            texts.append(text)
+            targets.append(labels)
+    names = sorted({label for labels in targets for label in labels})
+    return Bunch(data=texts, target=targets, label_names=names)
+
+
+def iter_labelled_jsonl(
+    path: PathLike, text_key: str, labels_key: str
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the text and the labels of each line."""
     kinds: set[type] = set()
     for number, row in iter_json(path):
         text = get_field(path, number, row, text_key, str)
@@ -74,8 +89,4 @@ def load_jsonl(
         if not kinds <= {str} and not kinds <= {int}:
             found = sorted(kind.__name__ for kind in kinds)
             fail(path, number, f"the labels must be all str or all int in a file, got {found}")
-        if labels or not drop_unlabelled:
-            texts.append(text)
-            targets.append(labels)
-    names = sorted({label for labels in targets for label in labels})  # type: ignore[type-var]
-    return Bunch(data=texts, target=targets, label_names=names)
+        yield text, labels

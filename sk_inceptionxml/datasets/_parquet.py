@@ -85,20 +85,29 @@ def load_parquet(
     check_separator(label_separator)
     texts: list[str] = []
     targets: list[list[Any]] = []
-    columns = {text_column: "strings", labels_column: "lists of strings or integers, or strings"}
-    for number, (text, found) in iter_parquet(path, columns):
-        text = _text(path, number, text_column, text)
-        if isinstance(found, str):
-            labels = split_labels(found, label_separator)
-        else:
-            labels = list(found or ())
-        if None in labels:
-            _fail(path, number, f"a label in {labels_column!r} is missing")
+    columns = (text_column, labels_column)
+    for text, labels in iter_labelled_parquet(path, *columns, label_separator):
         if labels or not drop_unlabelled:
             texts.append(text)
             targets.append(labels)
     names = sorted({label for labels in targets for label in labels})
     return Bunch(data=texts, target=targets, label_names=names)
+
+
+def iter_labelled_parquet(
+    path: PathLike, text_column: str, labels_column: str, label_separator: str
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the text and the labels of each row."""
+    columns = {text_column: "strings", labels_column: "lists of strings or integers, or strings"}
+    for number, (text, found) in iter_parquet(path, columns):
+        text = _text(path, number, text_column, text)
+        if isinstance(found, str):
+            labels: list[Any] = split_labels(found, label_separator)
+        else:
+            labels = list(found or ())
+        if None in labels:
+            _fail(path, number, f"a label in {labels_column!r} is missing")
+        yield text, labels
 
 
 def iter_parquet_texts(path: PathLike, text_column: str) -> Iterator[tuple[int, str]]:

@@ -238,7 +238,9 @@ class LabelSpace:
             check_columns(target, self.classes_)
             return target.csr
         columns = self.columns(target.labels)
-        indptr = cast(NDArray[np.int64], target.indptr)
+        if target.numbers is not None:
+            columns = columns[target.numbers]
+        indptr = cast(NDArray[np.int64], target.indptr).copy()  # merged labels change it in place
         missing, n_columns = columns < 0, self.n_labels
         if missing.any() and unknown == "append":
             new, place = distinct_labels(target, missing)

@@ -32,13 +32,17 @@ _MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
 
 @dataclass
 class Target:
-    """What was read from y: a matrix (`csr`), or flat `labels` cut into rows by `indptr`."""
+    """What was read from y: a matrix (`csr`), or flat `labels` cut into rows by `indptr`.
+
+    Where there are `numbers`, `labels` are all different, and these are their places in the rows.
+    """
 
     form: Form
     n_samples: int
     csr: Any = None
     labels: list[str] | NDArray[Any] | None = None
     indptr: NDArray[np.int64] | None = None
+    numbers: NDArray[np.int32] | None = None
     names_dtype: Any = object  # dtype of classes_ when the labels are strings
     columns: NDArray[Any] | None = None  # names of the columns of a DataFrame
     container: str = "csr_array"
@@ -49,6 +53,8 @@ def read_target(y: Any, expected: str | None = None, n_classes: int | None = Non
     """Recognise `y`; `expected` (a form already learned) settles what is ambiguous."""
     if y is None:
         raise ValueError("LabelSpace requires y to be passed, but the target y is None.")
+    if isinstance(y, Target):
+        return y
     if hasattr(y, "column_names") and hasattr(y, "to_pandas"):  # a table of Arrow
         y = y.to_pandas()
     elif hasattr(y, "to_pylist"):  # a column of Arrow

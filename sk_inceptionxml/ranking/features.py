@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 
-from sk_inceptionxml._utils.sparse import row_numbers, unit_rows, unit_values
+from sk_inceptionxml._utils.sparse import column_counts, row_numbers, unit_rows, unit_values
 
 WORD_SHARE = 0.3  # of the squared length of a row; the rest is that of character n-grams
 NGRAM = 4
+ROWS_AT_ONCE = 1 << 15  # of which the n-grams are counted together
 
 
 def ngram_vectorizer() -> TfidfVectorizer:
@@ -42,34 +45,50 @@ class LexicalFeatures:
     def __init__(self, ngrams: bool = True) -> None:
         self.ngrams = ngrams
 
-    def fit_transform(self, counts: sp.csr_array, texts: list[str] | None) -> sp.csr_array:
+    def fit_transform(self, counts: sp.csr_array, texts: Sequence[str] | None) -> sp.csr_array:
         """Learn the inverse document frequencies.
 
         Parameters
         ----------
         counts : csr_array of shape (n_rows, n_words)
             Word counts, or the token weights of a matrix.
-        texts : list of str of length n_rows or None
+        texts : sequence of str of length n_rows or None
             None for matrix input.
 
         Returns
         -------
         rows : csr_array of shape (n_rows, n_features), float32
         """
+        self.fit(column_counts(counts), counts.shape[0], texts)
+        return self.transform(counts, texts)
+
+    def fit(
+        self, document_frequency: np.ndarray, n_rows: int, texts: Sequence[str] | None
+    ) -> LexicalFeatures:
+        """Learn the inverse document frequencies, as ``fit_transform``.
+
+        Parameters
+        ----------
+        document_frequency : ndarray of shape (n_words,), int
+            Rows that hold each word.
+        n_rows : int
+        texts : sequence of str of length n_rows or None
+        """
         self.words_: Any = None
         self.ngrams_: Any = None
         if texts is not None:
-            self.words_ = TfidfTransformer(sublinear_tf=True).fit(counts)
+            self.words_ = TfidfTransformer(sublinear_tf=True)
+            self.words_.n_features_in_ = len(document_frequency)
+            self.words_.idf_ = _idf(document_frequency, n_rows)
             if self.ngrams:
-                self.ngrams_ = ngram_vectorizer()
-                try:
-                    self.ngrams_.fit(texts)
-                except ValueError:  # no text holds a character to count
-                    self.ngrams_ = None
-        return self.transform(counts, texts)
+                self.ngrams_ = _fit_ngrams(texts)
+        return self
 
     def transform(
-        self, counts: sp.csr_array, texts: list[str] | None, known: np.ndarray | None = None
+        self,
+        counts: sp.csr_array,
+        texts: Sequence[str] | None,
+        known: np.ndarray | None = None,
     ) -> sp.csr_array:
         """Lexical features of other rows, as ``fit_transform``.
 
@@ -104,7 +123,7 @@ class LexicalFeatures:
                 data *= np.float32(share**0.5)
         return _side_by_side(parts)
 
-    def count_ngrams(self, texts: list[str]) -> sp.csr_array:
+    def count_ngrams(self, texts: Sequence[str]) -> sp.csr_array:
         """Counts (n_rows, n_ngrams) of the known character n-grams, float32.
 
         N-grams stay inside words, so each distinct word is split once.
@@ -132,6 +151,39 @@ class LexicalFeatures:
         row, column = np.divmod(keys[first], shape[1])
         starts = np.searchsorted(row, np.arange(len(texts) + 1)).astype(np.int32)
         return sp.csr_array((counts, column.astype(np.int32), starts), shape=shape)
+
+
+def _fit_ngrams(texts: Sequence[str]) -> Any:
+    """The vectorizer of n-grams, as its ``fit`` leaves it; None if no text holds a character.
+
+    Texts are counted some at a time: together, their n-grams take more memory than all else.
+    """
+    frequency: Counter[str] = Counter()
+    vectorizer = ngram_vectorizer()
+    counting = CountVectorizer(analyzer=vectorizer.build_analyzer())
+    for start in range(0, len(texts), ROWS_AT_ONCE):
+        try:
+            counts = counting.fit_transform(texts[start : start + ROWS_AT_ONCE])
+        except ValueError:  # these hold none
+            continue
+        found = column_counts(counts).tolist()
+        for gram, column in counting.vocabulary_.items():
+            frequency[gram] += found[column]
+    if not frequency:
+        return None
+    grams = sorted(frequency)
+    vectorizer.vocabulary_ = {gram: i for i, gram in enumerate(grams)}
+    vectorizer.fixed_vocabulary_ = False
+    idf = _idf(np.array([frequency[gram] for gram in grams]), len(texts))
+    vectorizer.idf_ = idf
+    vectorizer._tfidf.idf_ = idf  # the setter would make it float64
+    return vectorizer
+
+
+def _idf(document_frequency: np.ndarray, n_rows: int) -> np.ndarray:
+    """Smoothed inverse document frequency, the same bits as ``TfidfTransformer().fit``."""
+    df = document_frequency.astype(np.float32) + np.float32(1)
+    return np.log(np.float32(n_rows + 1) / df) + np.float32(1)
 
 
 def word_ngrams(word: str) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 
+from sk_inceptionxml._utils.sparse import stack_rows
+from sk_inceptionxml._utils.storage import MEMORY, Storage
 from sk_inceptionxml.data import Rows
 from sk_inceptionxml.text import Tokens
 
-from .features import LexicalFeatures
+from .features import ROWS_AT_ONCE, LexicalFeatures
 from .neighbours import KernelNeighbours
 
 
@@ -31,11 +35,28 @@ class LexicalMemory:
         self.features, self.neighbours, self.n_tokens = features, neighbours, n_tokens
 
     @classmethod
-    def fit(cls, rows: Rows, Y: sp.csr_array, n_tokens: int, n_neighbors: int) -> LexicalMemory:
-        """Remember rows and their labels (n_rows, n_labels)."""
-        features = LexicalFeatures()
-        X = features.fit_transform(_counts(rows.tokens, n_tokens), rows.texts)
-        return cls(features, KernelNeighbours(n_neighbors).fit(X, Y), n_tokens)
+    def fit(
+        cls,
+        rows: Rows,
+        Y: sp.csr_array,
+        n_tokens: int,
+        n_neighbors: int,
+        storage: Storage = MEMORY,
+    ) -> LexicalMemory:
+        """Remember rows and their labels (n_rows, n_labels), in ``storage``."""
+        frequency = rows.tokens.document_frequency(n_tokens, first=2)
+        features = LexicalFeatures().fit(frequency, len(rows), rows.texts)
+        n_features = len(frequency)
+        if features.ngrams_ is not None:
+            n_features += len(features.ngrams_.vocabulary_)
+
+        def parts() -> Iterator[sp.csr_array]:
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                some = rows.take(np.arange(start, min(start + ROWS_AT_ONCE, len(rows))))
+                yield features.transform(_counts(some.tokens, n_tokens), some.texts)
+
+        X = stack_rows(parts(), n_features, storage)
+        return cls(features, KernelNeighbours(n_neighbors).fit(X, Y, storage), n_tokens)
 
     def transform(self, rows: Rows, known: np.ndarray | None = None) -> sp.csr_array:
         """Lexical features (n_rows, n_features) of rows; n-grams that ``known`` has, if given."""

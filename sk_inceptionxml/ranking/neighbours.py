@@ -18,6 +18,7 @@ from scipy.linalg.lapack import dposv
 
 from sk_inceptionxml._utils.blas import one_blas_thread
 from sk_inceptionxml._utils.sparse import index_type
+from sk_inceptionxml._utils.storage import MEMORY, Storage
 
 from .segments import Segment, appended, postings_of, rows_of, stack_labels, stored
 
@@ -66,9 +67,9 @@ class KernelNeighbours:
         """What the constructor takes."""
         return {name: getattr(self, name) for name in ("n_neighbors", "ridge", "max_postings")}
 
-    def fit(self, X: sp.csr_array, Y: sp.csr_array) -> KernelNeighbours:
+    def fit(self, X: sp.csr_array, Y: sp.csr_array, storage: Storage = MEMORY) -> KernelNeighbours:
         """Remember rows of unit length (n_rows, n_words) and their labels (n_rows, n_labels)."""
-        self._set(appended((), X, Y))
+        self._set(appended((), X, Y, storage))
         return self
 
     @classmethod

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from sk_inceptionxml._utils.sparse import index_type, row_numbers
+from sk_inceptionxml._utils.sparse import index_type, row_numbers, transposed
+from sk_inceptionxml._utils.storage import MEMORY, Storage, blocks, ranges
 
 FEW_ENTRIES = 8192
 
@@ -38,11 +39,16 @@ class Segment:
     positive: bool
 
     @classmethod
-    def of(cls, first: int, X: sp.csr_array, Y: sp.csr_array) -> Segment:
+    def of(cls, first: int, X: sp.csr_array, Y: sp.csr_array, storage: Storage = MEMORY) -> Segment:
         """The segment of some rows, which begins with row number ``first``."""
         X, Y = stored(X, np.float32), stored(Y)
-        squares = np.bincount(row_numbers(X), X.data.astype(np.float64) ** 2, minlength=X.shape[0])
-        return cls(first, X, Y, sp.csr_array(X.T), squares, bool((X.data > 0).all()))
+        squares: list[np.ndarray] = [np.zeros(0)]
+        for part in blocks(X.indptr):
+            some = X[part]
+            values = some.data.astype(np.float64) ** 2
+            squares.append(np.bincount(row_numbers(some), values, minlength=some.shape[0]))
+        positive = bool(X.data.min(initial=1) > 0)
+        return cls(first, X, Y, transposed(X, storage), np.concatenate(squares), positive)
 
     @property
     def stop(self) -> int:
@@ -50,14 +56,16 @@ class Segment:
         return self.first + self.X.shape[0]
 
 
-def appended(segments: Sequence[Segment], X: sp.csr_array, Y: sp.csr_array) -> tuple[Segment, ...]:
+def appended(
+    segments: Sequence[Segment], X: sp.csr_array, Y: sp.csr_array, storage: Storage = MEMORY
+) -> tuple[Segment, ...]:
     """Segments that hold further rows; the others stay as they are.
 
     The last ones are merged while one has at least half as many rows as the one before it, so that
     there are few, and each row is copied a few times at most.
     """
     first = segments[-1].stop if segments else 0
-    *before, last = *segments, Segment.of(first, X, Y)
+    *before, last = *segments, Segment.of(first, X, Y, storage)
     while before and 2 * last.X.shape[0] >= before[-1].X.shape[0]:
         earlier = before.pop()
         last = Segment.of(
@@ -129,13 +137,6 @@ def take_rows(matrix: sp.csr_array, rows: np.ndarray) -> tuple[np.ndarray, np.nd
         return part.indices, part.data, sizes
     places = ranges(starts, sizes)
     return matrix.indices[places], matrix.data[places], sizes
-
-
-def ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """``arange(start, start + size)`` of each, end to end."""
-    ends = np.cumsum(sizes)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
 
 
 def stored(matrix: sp.csr_array, dtype: type | None = None) -> sp.csr_array:

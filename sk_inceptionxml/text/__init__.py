@@ -2,6 +2,7 @@
 
 from .analyzer import check_vectorizer
 from .matrix import check_matrix
+from .stored import StoredTexts
 from .tokens import PADDING, UNKNOWN, Tokens
 from .vectorizer import TokenVectorizer
 from .words import check_text, is_text
@@ -9,6 +10,7 @@ from .words import check_text, is_text
 __all__ = [
     "PADDING",
     "UNKNOWN",
+    "StoredTexts",
     "TokenVectorizer",
     "Tokens",
     "check_matrix",

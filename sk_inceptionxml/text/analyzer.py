@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,8 +74,11 @@ def failures_of(vectorizer: Any) -> Iterator[None]:
         raise kind(f"vectorizer {type(vectorizer).__name__} cannot be used: {error}") from error
 
 
-def split_all(vectorizer: Any, texts: list[str]) -> list[list[str]]:
-    """Words of every text, by the vectorizer or, where that is None, by ``split_words``."""
+def split_all(vectorizer: Any, texts: Sequence[str], first: int = 0) -> list[list[str]]:
+    """Words of every text, by the vectorizer or, where that is None, by ``split_words``.
+
+    ``first`` is the row of the first text, for errors.
+    """
     if vectorizer is None:
         return list(map(split_words, texts))
     with failures_of(vectorizer):
@@ -85,15 +88,15 @@ def split_all(vectorizer: Any, texts: list[str]) -> list[list[str]]:
         rows.extend(map(list, map(analyze, texts)))  # a user's function may give an iterator
     except Exception as error:  # any class: the function is the user's
         raise ValueError(
-            f"vectorizer {type(vectorizer).__name__} failed on the text in row {len(rows)} of X "
-            f"({type(error).__name__}: {error})."
+            f"vectorizer {type(vectorizer).__name__} failed on the text in row "
+            f"{first + len(rows)} of X ({type(error).__name__}: {error})."
         ) from error
     for i, row in enumerate(rows):
         strange = [word for word in row if not isinstance(word, str)]
         if strange:
             raise TypeError(
-                f"vectorizer {type(vectorizer).__name__} must split a text into str, but row {i} "
-                f"of X gave {strange[0]!r:.50} ({type(strange[0]).__name__})."
+                f"vectorizer {type(vectorizer).__name__} must split a text into str, but row "
+                f"{first + i} of X gave {strange[0]!r:.50} ({type(strange[0]).__name__})."
             )
     return rows
 

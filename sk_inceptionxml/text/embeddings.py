@@ -5,14 +5,15 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
-from sk_inceptionxml._utils.sparse import row_numbers
+from sk_inceptionxml._utils.sparse import column_counts, row_numbers, stack_rows
+from sk_inceptionxml._utils.storage import AT_ONCE, blocks
 
 MIN_WIDTH = 4
 MAX_VALUE = 1e15  # of given vectors: its square must fit float32
@@ -52,21 +53,7 @@ def ppmi_svd(
     ----------
     Levy and Goldberg, "Neural word embedding as implicit matrix factorization", NIPS 2014.
     """
-    presence = sp.csr_array(counts, dtype=np.float32, copy=True)
-    presence.data[:] = 1.0
-    parts = _in_parts(presence, random_state)
-    among_words = sp.csr_array(parts.T @ parts)
-    among_words.setdiag(0)
-    table = sp.csr_array(sp.hstack([among_words, presence.T @ Y.astype(np.float32)]))
-    table.eliminate_zeros()
-    row_sum = np.asarray(table.sum(axis=1), dtype=np.float64).ravel()
-    context = np.asarray(table.sum(axis=0), dtype=np.float64).ravel() ** CONTEXT_SMOOTHING
-    context /= max(context.sum(), 1e-12)
-    rows = row_numbers(table)
-    pmi = np.log(table.data / (row_sum[rows] * context[table.indices]))
-    table.data = np.maximum(pmi, 0.0).astype(np.float32)
-    table.eliminate_zeros()
-
+    table = _pmi_table(counts, Y, random_state)
     n_words = table.shape[0]
     rank = min(n_components, min(table.shape) - 1)
     noise = random_state.standard_normal((n_words, n_components)).astype(np.float32)
@@ -79,6 +66,46 @@ def ppmi_svd(
     vectors[lost] = noise[lost]
     rotation, _ = np.linalg.qr(random_state.standard_normal((n_components, n_components)))
     return scale_rows(vectors @ rotation.astype(np.float32))
+
+
+def _pmi_table(
+    counts: sp.csr_array, Y: sp.csr_array, random_state: np.random.RandomState
+) -> sp.csr_array:
+    """Positive PMI of words (rows) with words and labels (columns), some rows at a time."""
+    ones = np.ones(counts.nnz, dtype=np.float32)
+    presence = sp.csr_array((ones, counts.indices, counts.indptr), shape=counts.shape)
+    parts = _in_parts(presence, random_state)
+    words = sp.csr_array(presence.T)
+    words_of_parts = words if parts is presence else sp.csr_array(parts.T)
+    labels = Y.astype(np.float32, copy=False)
+    width = counts.shape[1] + Y.shape[1]
+
+    def together() -> Iterator[sp.csr_array]:
+        for rows in blocks(words_of_parts.indptr, AT_ONCE // 4):  # each meets the words beside it
+            among_words = words_of_parts[rows] @ parts
+            own = among_words.indices == row_numbers(among_words) + rows.start
+            among_words.data[own] = 0
+            table = sp.csr_array(sp.hstack([among_words, words[rows] @ labels], format="csr"))
+            table.sum_duplicates()
+            table.eliminate_zeros()
+            yield table
+
+    table = stack_rows(together(), width)
+    context = np.zeros(width)
+    for start in range(0, table.nnz, AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        context += np.bincount(table.indices[part], table.data[part], minlength=width)
+    context **= CONTEXT_SMOOTHING
+    context /= max(context.sum(), 1e-12)
+    for rows in blocks(table.indptr):
+        some = table[rows]
+        row = row_numbers(some)
+        row_sum = np.bincount(row, some.data, minlength=some.shape[0])
+        pmi = np.log(some.data / (row_sum[row] * context[some.indices]))
+        entries = slice(table.indptr[rows.start], table.indptr[rows.stop])
+        table.data[entries] = np.maximum(pmi, 0.0)
+    table.eliminate_zeros()
+    return table
 
 
 def _in_parts(presence: sp.csr_array, random_state: np.random.RandomState) -> sp.csr_array:
@@ -332,7 +359,7 @@ def embedding_table(
             start = ppmi_svd(counts, Y, vectors.shape[1], random_state)
             vectors[missing] = start[missing]
         vectors = scale_rows(vectors)
-    frequency = np.bincount(counts.indices, minlength=n_words)
+    frequency = column_counts(counts)
     rare = vectors[frequency <= 1]
     unknown = (rare if len(rare) else vectors).mean(axis=0)
     return np.vstack([np.zeros_like(unknown), unknown, vectors]).astype(np.float32)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+
+from sk_inceptionxml._utils.sparse import column_counts, stack_rows
+from sk_inceptionxml._utils.storage import AT_ONCE, MEMORY, Storage, blocks, gather
 
 PADDING = 0
 """Id that fills a row up to the common length."""
@@ -49,13 +53,15 @@ class Tokens:
         """Number of tokens of each row, int64 of shape (n_rows,)."""
         return np.diff(self.offsets)
 
-    def take(self, rows: Any) -> Tokens:
+    def take(self, rows: Any, storage: Storage = MEMORY) -> Tokens:
         """Return the given rows in the given order, as a copy.
 
         Parameters
         ----------
         rows : slice, sequence of int, or boolean mask of shape (n_rows,)
             Rows to gather; may repeat, negative numbers count from the end.
+        storage : Storage, default=MEMORY
+            Where the copy is put.
 
         Returns
         -------
@@ -75,7 +81,7 @@ class Tokens:
                 else np.zeros(rows.shape, rows.dtype if rows.dtype == bool else np.intp)
             )
         starts = self.offsets[:-1][rows]
-        return self._gather(starts, self.offsets[1:][rows] - starts)
+        return self._gather(starts, self.offsets[1:][rows] - starts, storage)
 
     def truncate(self, max_len: int) -> Tokens:
         """Return the first ``max_len`` tokens of each row."""
@@ -83,14 +89,14 @@ class Tokens:
             return self
         return self._gather(self.offsets[:-1], np.minimum(self.lengths, max_len))
 
-    def _gather(self, starts: np.ndarray, lengths: np.ndarray) -> Tokens:
+    def _gather(self, starts: np.ndarray, lengths: np.ndarray, storage: Storage = MEMORY) -> Tokens:
         offsets = row_offsets(lengths)
-        index = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return Tokens(
-            self.ids[index], offsets, None if self.weights is None else self.weights[index]
-        )
+        weights = self.weights
+        if weights is not None:
+            weights = gather(weights, starts, offsets, storage)
+        return Tokens(gather(self.ids, starts, offsets, storage), offsets, weights)
 
-    def to_csr(self, n_tokens: int, first: int = 0) -> sp.csr_array:
+    def to_csr(self, n_tokens: int, first: int = 0, storage: Storage = MEMORY) -> sp.csr_array:
         """Return the rows as a matrix of counts, or of summed weights.
 
         Parameters
@@ -99,6 +105,8 @@ class Tokens:
             Ids run from 0 to ``n_tokens - 1``.
         first : int, default=0
             Id of the first column; lower ids are left out.
+        storage : Storage, default=MEMORY
+            Where the matrix is put.
 
         Returns
         -------
@@ -110,14 +118,27 @@ class Tokens:
         ValueError
             If an id is not below ``n_tokens``.
         """
-        if len(self.ids) and self.ids.max() >= n_tokens:
-            raise ValueError(f"n_tokens={n_tokens} is too small for token id {self.ids.max()}.")
-        keep = self.ids >= first
-        ids, offsets = self.ids[keep] - first, row_offsets(keep)[self.offsets]
-        data = np.ones(len(ids), np.float32) if self.weights is None else self.weights[keep]
-        counts = sp.csr_array((data, ids, offsets), shape=(len(self), n_tokens - first))
-        counts.sum_duplicates()
-        return counts
+        return stack_rows(self._counts(n_tokens, first), n_tokens - first, storage)
+
+    def document_frequency(self, n_tokens: int, first: int = 0) -> np.ndarray:
+        """Return the number of rows that hold each id from ``first`` on, int64."""
+        total = np.zeros(n_tokens - first, dtype=np.int64)
+        for counts in self._counts(n_tokens, first):
+            total += column_counts(counts)
+        return total
+
+    def _counts(self, n_tokens: int, first: int) -> Iterator[sp.csr_array]:
+        """Counts of some rows at a time."""
+        for part in blocks(self.offsets):
+            some = self.take(part)
+            if len(some.ids) and some.ids.max() >= n_tokens:
+                raise ValueError(f"n_tokens={n_tokens} is too small for token id {some.ids.max()}.")
+            keep = some.ids >= first
+            ids, offsets = some.ids[keep] - first, row_offsets(keep)[some.offsets]
+            data = np.ones(len(ids), np.float32) if some.weights is None else some.weights[keep]
+            counts = sp.csr_array((data, ids, offsets), shape=(len(some), n_tokens - first))
+            counts.sum_duplicates()
+            yield counts
 
 
 def row_offsets(lengths: np.ndarray) -> np.ndarray:
@@ -125,10 +146,24 @@ def row_offsets(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
-def fill_empty_rows(ids: np.ndarray, lengths: np.ndarray, weights: Any = None) -> Tokens:
+def fill_empty_rows(
+    ids: np.ndarray, lengths: np.ndarray, weights: Any = None, storage: Storage = MEMORY
+) -> Tokens:
     """Give a row without a token the unknown word, so that every row can be encoded."""
     at = row_offsets(lengths)[:-1][lengths == 0]
     if len(at):
-        ids, lengths = np.insert(ids, at, UNKNOWN), np.maximum(lengths, 1)
-        weights = None if weights is None else np.insert(weights, at, 1)
+        ids, lengths = _inserted(ids, at, UNKNOWN, storage), np.maximum(lengths, 1)
+        weights = None if weights is None else _inserted(weights, at, 1, storage)
     return Tokens(ids, row_offsets(lengths), weights)
+
+
+def _inserted(values: np.ndarray, at: np.ndarray, value: int, storage: Storage) -> np.ndarray:
+    """``numpy.insert`` of a value at ascending places, block by block."""
+    out = storage.empty(len(values) + len(at), values.dtype)
+    places = at + np.arange(len(at))
+    for start in range(0, len(values), AT_ONCE):
+        part = values[start : start + AT_ONCE]
+        before = np.searchsorted(at, np.arange(start, start + len(part)), side="right")
+        out[np.arange(start, start + len(part)) + before] = part
+    out[places] = value
+    return out

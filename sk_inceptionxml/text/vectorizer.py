@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numbers
-from collections import Counter
-from collections.abc import Mapping
-from itertools import chain, repeat
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import chain, count, repeat
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils.validation import check_is_fitted
+
+from sk_inceptionxml._utils.storage import AT_ONCE, MEMORY, Storage
 
 from .analyzer import (
     check_vectorizer,
@@ -25,6 +27,7 @@ from .analyzer import (
 )
 from .matrix import check_matrix
 from .spelling import NearestWord, is_replaceable
+from .stored import TEXTS_AT_ONCE
 from .tokens import UNKNOWN, Tokens, fill_empty_rows, row_offsets
 from .words import check_text, is_text, normalize
 
@@ -158,15 +161,29 @@ class TokenVectorizer(BaseEstimator):
         """Return checked texts in the form in which every reader reads them."""
         return list(map(normalize, texts)) if self.normalize else texts
 
-    def fit_texts(self, texts: list[str], *, full: bool = False) -> Tokens:
-        """Learn the words of texts that are checked and clean, as ``fit_transform``."""
+    def fit_texts(
+        self, texts: Sequence[str], *, full: bool = False, storage: Storage = MEMORY
+    ) -> Tokens:
+        """Learn the words of texts that are checked and clean, as ``fit_transform``.
+
+        The tokens are put into ``storage``.
+        """
         self._check_parameters()
         self._forget_fit("text")
         with failures_of(self.vectorizer):
             self.vectorizer_ = copy_vectorizer(self.vectorizer)
-        rows = split_all(self.vectorizer_, texts)
-        self._learn_words(texts, rows)
-        return self._encode(rows, full)
+        numbers, written, lengths = self._number_words(texts, storage)
+        frequency = np.zeros(len(numbers), dtype=np.int64)
+        for start in range(0, len(written), AT_ONCE):
+            frequency += np.bincount(written[start : start + AT_ONCE], minlength=len(numbers))
+        self._learn_words(texts, dict(zip(numbers, frequency.tolist(), strict=True)))
+        known = self._hash(list(numbers)) if self._hashes() else self.vocabulary_
+        ids = np.fromiter(map(known.get, numbers, repeat(UNKNOWN)), np.int32, len(numbers))
+        for start in range(0, len(written), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            written[part] = ids[written[part]]
+        tokens = fill_empty_rows(written, lengths, storage=storage)
+        return tokens if full else tokens.truncate(self.max_len)
 
     def fit_matrix(self, X: Any, feature_names: Any = None, *, full: bool = False) -> Tokens:
         """Learn the columns of a matrix that has been checked, as ``fit_transform``."""
@@ -407,15 +424,33 @@ class TokenVectorizer(BaseEstimator):
         shape = matrix.shape[0], len(self.columns_)
         return sp.csr_array((matrix.data[known], place[known], offsets), shape=shape)
 
-    def _learn_words(self, texts: list[str], rows: list[list[str]]) -> None:
+    def _number_words(
+        self, texts: Sequence[str], storage: Storage
+    ) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
+        """Numbers of the words as they come, those of all texts, and how many each text has."""
+        numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        lengths = [np.zeros(0, dtype=np.int64)]
+        with storage.writer(np.int32) as writer:
+            for start in range(0, len(texts), TEXTS_AT_ONCE):
+                rows = split_all(self.vectorizer_, texts[start : start + TEXTS_AT_ONCE], start)
+                lengths.append(np.fromiter(map(len, rows), np.int64, len(rows)))
+                words = chain.from_iterable(rows)
+                found = map(numbers.__getitem__, words)
+                writer.append(np.fromiter(found, np.int32, lengths[-1].sum()))
+            return numbers, writer.finish(), np.concatenate(lengths)
+
+    def _hashes(self) -> bool:
+        return isinstance(self.vectorizer_, HashingVectorizer)
+
+    def _learn_words(self, texts: Sequence[str], counts: dict[str, int]) -> None:
+        """Learn the words of texts, from how often each occurs."""
         self.cut_words_: frozenset[str] = frozenset()
-        if isinstance(self.vectorizer_, HashingVectorizer):
+        if self._hashes():
             n_features = int(self.vectorizer_.n_features)
             self._set_size(n_features)
-            buckets = self._hash(list(dict.fromkeys(chain.from_iterable(rows)))).values()
+            buckets = self._hash(list(counts)).values()
             self._set_columns(n_features, np.unique(np.fromiter(buckets, np.int64) - 2))
             return
-        counts = Counter(chain.from_iterable(rows))
         if isinstance(self.vectorizer_, CountVectorizer):
             with failures_of(self.vectorizer_):
                 learned = clone(self.vectorizer_).fit(texts).vocabulary_
@@ -433,7 +468,7 @@ class TokenVectorizer(BaseEstimator):
             rows = [row[: self.max_len] for row in rows]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         words = list(chain.from_iterable(rows))
-        if isinstance(self.vectorizer_, HashingVectorizer):
+        if self._hashes():
             known = self._hash(list(dict.fromkeys(words)))
         else:
             known = self.vocabulary_

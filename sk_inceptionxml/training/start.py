@@ -47,7 +47,7 @@ def start_network(
     snapshot : Snapshot or None
         Whose weights are to follow, which spares the word vectors and the clustering.
     """
-    counts = sp.csr_array(data.tokens.to_csr(n_tokens)[:, 2:])
+    counts = data.tokens.to_csr(n_tokens, first=2, storage=data.storage)
     generator = torch.Generator().manual_seed(int(random_state.randint(2**31 - 1)))
     if snapshot is None:
         table = embedding_table(

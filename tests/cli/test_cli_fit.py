@@ -237,3 +237,20 @@ def test_the_same_command_goes_on_from_a_checkpoint(tmp_path, rows, interrupting
     for name in ("weights.safetensors", "memory.safetensors"):
         ours, straight = ((tmp_path / d / name).read_bytes() for d in ("model", "straight"))
         assert ours == straight
+
+
+def test_a_stream_gives_the_same_model(tmp_path, rows):
+    for name, more in (("whole", []), ("stream", ["--stream"])):
+        ended = run("fit", rows, tmp_path / name, *ON_SMALL, "--seed=0", *more)
+        assert ended.status == 0 and "60 rows" in ended.out, ended.err
+    whole, stream = (
+        load(tmp_path / name).predict_topk(["a red boat"]) for name in ("whole", "stream")
+    )
+    assert whole[0].tolist() == stream[0].tolist() and whole[1].tolist() == stream[1].tolist()
+
+
+def test_a_stream_of_another_format_is_refused(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text("1 2 3\n", encoding="utf-8")
+    ended = run("fit", path, tmp_path / "model", "--stream")
+    assert ended.status == 2 and "--stream goes with jsonl, csv, tsv and parquet" in ended.err

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 
+from sk_inceptionxml._utils.storage import blocks
 from sk_inceptionxml.persistence.checks import (
     FLAG,
     SIZE,
@@ -128,6 +129,18 @@ def _exact_counts(lexical: LexicalFeatures, X: sp.csr_array) -> np.ndarray | Non
     """
     if lexical.words_ is None or not X.nnz:
         return None
+    found = []
+    for part in blocks(X.indptr):
+        counts = _counts_of_rows(lexical, X[part])
+        if counts is None:
+            return None
+        found.append(counts)
+    return np.concatenate(found)
+
+
+def _counts_of_rows(lexical: LexicalFeatures, X: sp.csr_array) -> np.ndarray | None:
+    if not X.nnz:
+        return np.empty(0, dtype=np.uint8)
     n_words = len(lexical.words_.idf_)
     idf = lexical.words_.idf_
     if lexical.ngrams_ is not None:
