@@ -27,8 +27,9 @@ def subject_texts(
         for _, subject in subjects.active
         if uris is None or subject.uri in uris
     }
-    graph = vocab.as_graph() if wanted else ()
-    texts = {}
+    if not wanted:
+        return {}
+    graph, texts = vocab.as_graph(), {}
     for uri, preferred in wanted.items():
         others = graph.objects(URIRef(uri), SKOS.altLabel)
         own = [str(text) for text in others if text.language in (language, None)]
