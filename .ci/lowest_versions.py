@@ -1,11 +1,13 @@
 """Print the lowest versions that pyproject.toml allows, as constraints for pip.
 
 python .ci/lowest_versions.py > lowest.txt
+python .ci/lowest_versions.py torch > lowest.txt  # but torch as in constraints.txt
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -26,5 +28,10 @@ def lowest(requirements: list[str]) -> dict[str, str]:
 
 if __name__ == "__main__":
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    known = dict(
+        line.split("==")
+        for line in PROJECT.with_name("constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    )
     for name, version in lowest(project["dependencies"]).items():
-        print(f"{name}=={version}")
+        print(f"{name}=={known[name] if name in sys.argv[1:] else version}")
