@@ -27,7 +27,9 @@ def subject_texts(
         for _, subject in subjects.active
         if uris is None or subject.uri in uris
     }
-    graph = vocab.as_graph() if wanted else ()
+    if not wanted:
+        return {}
+    graph = vocab.as_graph()  # large ones take a while to load
     texts = {}
     for uri, preferred in wanted.items():
         others = graph.objects(URIRef(uri), SKOS.altLabel)
