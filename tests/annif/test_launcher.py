@@ -30,7 +30,7 @@ def test_processes_that_are_spawned_know_the_backend(annif):
     assert found["Documents evaluated"] == 56 and found["F1@5"] > 0.3
 
 
-@pytest.mark.filterwarnings("ignore:Using `httpx`")  # of the test client alone
+@pytest.mark.filterwarnings("ignore")  # of Annif and its web framework
 def test_the_web_application_knows_the_backend(annif, monkeypatch):
     monkeypatch.chdir(annif.folder)
     monkeypatch.setenv("ANNIF_CONFIG", "annif.default_config.Config")
