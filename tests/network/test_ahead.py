@@ -218,10 +218,10 @@ def test_a_step_of_the_cpu_would_make_it_wait(head, monkeypatch):
 
 @pytest.mark.parametrize("head", ["ova", "sync"])
 def test_a_whole_fit_learns_the_same(head, ahead):
-    params = {"max_epochs": 12, "word_dropout": 0.0} | ({"n_clusters": 4} if head == "sync" else {})
-    alone = small(head=head, **params).fit(TITLES * 50, LABELS * 50)
+    params = {"max_epochs": 10, "word_dropout": 0.0} | ({"n_clusters": 4} if head == "sync" else {})
+    alone = small(head=head, **params).fit(TITLES * 30, LABELS * 30)
     ahead(True)
-    clf = small(head=head, **params).fit(TITLES * 50, LABELS * 50)
+    clf = small(head=head, **params).fit(TITLES * 30, LABELS * 30)
     assert clf.score(TITLES, LABELS) == alone.score(TITLES, LABELS) == 1.0
     assert clf.loss_curve_[-1] == pytest.approx(alone.loss_curve_[-1], rel=0.1)
 
