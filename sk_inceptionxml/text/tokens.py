@@ -118,27 +118,30 @@ class Tokens:
         ValueError
             If an id is not below ``n_tokens``.
         """
-        return stack_rows(self._counts(n_tokens, first), n_tokens - first, storage)
+        if len(self.ids) <= AT_ONCE:
+            return self._counts(n_tokens, first)
+        return stack_rows(self._counts_of_parts(n_tokens, first), n_tokens - first, storage)
 
     def document_frequency(self, n_tokens: int, first: int = 0) -> np.ndarray:
         """Return the number of rows that hold each id from ``first`` on, int64."""
         total = np.zeros(n_tokens - first, dtype=np.int64)
-        for counts in self._counts(n_tokens, first):
+        for counts in self._counts_of_parts(n_tokens, first):
             total += column_counts(counts)
         return total
 
-    def _counts(self, n_tokens: int, first: int) -> Iterator[sp.csr_array]:
-        """Counts of some rows at a time."""
+    def _counts_of_parts(self, n_tokens: int, first: int) -> Iterator[sp.csr_array]:
         for part in blocks(self.offsets):
-            some = self.take(part)
-            if len(some.ids) and some.ids.max() >= n_tokens:
-                raise ValueError(f"n_tokens={n_tokens} is too small for token id {some.ids.max()}.")
-            keep = some.ids >= first
-            ids, offsets = some.ids[keep] - first, row_offsets(keep)[some.offsets]
-            data = np.ones(len(ids), np.float32) if some.weights is None else some.weights[keep]
-            counts = sp.csr_array((data, ids, offsets), shape=(len(some), n_tokens - first))
-            counts.sum_duplicates()
-            yield counts
+            yield self.take(part)._counts(n_tokens, first)
+
+    def _counts(self, n_tokens: int, first: int) -> sp.csr_array:
+        if len(self.ids) and self.ids.max() >= n_tokens:
+            raise ValueError(f"n_tokens={n_tokens} is too small for token id {self.ids.max()}.")
+        keep = self.ids >= first
+        ids, offsets = self.ids[keep] - first, row_offsets(keep)[self.offsets]
+        data = np.ones(len(ids), np.float32) if self.weights is None else self.weights[keep]
+        counts = sp.csr_array((data, ids, offsets), shape=(len(self), n_tokens - first))
+        counts.sum_duplicates()
+        return counts
 
 
 def row_offsets(lengths: np.ndarray) -> np.ndarray:
