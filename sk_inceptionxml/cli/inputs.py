@@ -169,6 +169,8 @@ def _read_repository(path: Path, kind: str, columns: Columns) -> Labelled:
     if kind in ("xmc-json", "xmc-sparse"):
         data = load_xmc_json(path) if kind == "xmc-json" else load_xmc_sparse(path)
         X, Y, source = data.data, data.target, path
+        if Y is None:
+            raise Failure(f"{path}, line 1: it has no 'target_ind', so it holds labels, not texts")
     else:
         assert columns.label_matrix is not None
         source = columns.label_matrix

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sk_inceptionxml._utils.threads import fork_safe
+
 MOST = 127  # the largest integer of a label vector
 PARTS = 128  # a feature is PARTS times one integer of eight bits, plus another
 MAX_WIDTH = 1024  # so many products of two such integers add up exactly in single precision
@@ -72,6 +74,7 @@ def fits(vectors: Tensor) -> bool:
     return narrow and len(vectors) > 0 and bool(torch.isfinite(vectors.abs().amax()))
 
 
+@fork_safe()
 def exactly(vectors: Tensor) -> QuantizedLabels | None:
     """Vectors of eight bits, if these are the very values of ``vectors``; otherwise None."""
     if not fits(vectors):

@@ -43,7 +43,7 @@ OF_OTHERS = {
     "AccelerateMixin", "FutureWarning", "GridSearchCV", "RandomizedSearchCV", "__label__", "cff",
     "chromium", "cross_val_predict", "cross_val_score", "id2label",
     "inceptionxml_queue_full_total", "labels_weights", "mapInPandas", "multiprocessing",
-    "n_trees", "pickle", "pretrainedVectors", "quantize", "read_parquet",
+    "n_trees", "pickle", "pretrainedVectors", "quantize", "read_parquet", "yake",
 }  # fmt: skip
 
 
