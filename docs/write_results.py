@@ -34,7 +34,7 @@ SECTIONS = [
     "current", "accuracy", "robustness", "calibration", "label_texts", "tail_weight",
     "label_numbers", "speed", "heads", "scaling", "clustering", "cluster", "model_size",
     "precision", "claims", "parts", "epochs", "lexical", "few_rows", "synchronized", "encoder",
-    "migrating", "did_not_help", "damaged_models",
+    "migrating", "annif", "streaming", "did_not_help", "damaged_models",
 ]  # fmt: skip
 FIGURE = re.compile(r"<!--= (.+?) -->(.*?)<!--/-->", re.DOTALL)
 TABLE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
