@@ -126,9 +126,6 @@ class HeadModule(nn.Module):
         """Vectors (n_labels, width) of the labels, in the order of the labels, float32."""
         return self.weight.detach().float().cpu().numpy()
 
-    def fill_caches(self) -> None:
-        """Compute what predictions reuse."""
-
     def begin_epoch(self, epoch: int, n_epochs: int) -> None:
         """Called before epoch ``epoch``, counted from 1, of ``n_epochs``."""
 

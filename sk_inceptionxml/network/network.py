@@ -69,7 +69,6 @@ class InceptionXMLNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, SpectralWeight):
                 module()
-        self.head.fill_caches()
 
     def row_sparse_parameters(self) -> list[nn.Parameter]:
         """Tables of which a step touches only some rows."""

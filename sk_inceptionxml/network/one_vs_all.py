@@ -19,7 +19,6 @@ from sk_inceptionxml.network.head import (
 )
 from sk_inceptionxml.network.layers import ChannelNorm, Dropout, SkipPool, uninitialised_linear
 from sk_inceptionxml.network.losses import largest, logits_of, one_vs_all_loss, prior_logit
-from sk_inceptionxml.network.quantized import QuantizedLabels, exactly, has_integer_products
 
 
 class OneVsAllHead(HeadModule):
@@ -50,7 +49,6 @@ class OneVsAllHead(HeadModule):
         self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
         nn.init.xavier_uniform_(self.weight, generator=generator)
         self.bias = nn.Parameter(prior_logit(label_counts, n_rows))
-        self._quantized: tuple[Any, Any, QuantizedLabels | None] = (None, None, None)
 
     def features(self, h: Tensor) -> Tensor:
         r = self.norm(F.gelu(self.hidden(self.pre_dropout(h))))
@@ -65,44 +63,14 @@ class OneVsAllHead(HeadModule):
     ) -> tuple[Tensor, Tensor]:
         r, n_labels = self.features(h), len(self.weight)
         if n_first is None or n_first == n_labels:
-            return largest(self._logits(r, 0, n_labels), k)
+            return largest(logits_of(r, self.weight, self.bias), k)
         parts = []
         for start, stop in ((0, n_first), (n_first, n_labels)):
             # a product of the first labels alone keeps the bits that it had without the others
-            score, label = largest(self._logits(r, start, stop), k)
+            z = logits_of(r, self.weight[start:stop], self.bias[start:stop])
+            score, label = largest(z, k)
             parts.append((score, label + start))
         return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
-
-    def _logits(self, r: Tensor, start: int, stop: int) -> Tensor:
-        """Log-odds of some labels for features behind the hidden layer."""
-        labels, quantized = slice(start, stop), self.quantized()
-        if quantized is not None:
-            return quantized.logits(r, self.bias, labels)
-        return logits_of(r, self.weight[labels], self.bias[labels])
-
-    def quantized(self) -> QuantizedLabels | None:
-        """The label vectors in eight bits where that is exact and quick, kept until they change."""
-        weight = self.weight
-        if self.training or weight.device.type != "cpu" or not has_integer_products():
-            return None
-        if weight.is_inference():  # torch does not count its changes
-            return exactly(weight.detach())
-        parameter, state, known = self._quantized
-        now = weight.data_ptr(), weight.dtype, weight._version
-        if parameter is not weight or state != now:
-            known = exactly(weight.detach())
-            self._quantized = weight, now, known
-        return known
-
-    def fill_caches(self) -> None:
-        self.quantized()
-
-    def train(self, mode: bool = True) -> OneVsAllHead:
-        self._quantized = None, None, None
-        return super().train(mode)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_quantized": (None, None, None)}  # made anew by a copy
 
     def set_rates(self, config: NetworkConfig) -> None:
         self.pre_dropout.p, self.dropout.p = config.dropout, config.head.classifier_dropout
