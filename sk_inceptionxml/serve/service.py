@@ -104,9 +104,10 @@ def _finisher(
     counts = loaded.label_counts
 
     def finish(pairs: Pairs) -> list[dict[str, Any]]:
+        shown = [(label, round(p, 6)) for label, p in pairs]  # what a client compares with
         kept = [
-            {"label": label, "probability": round(p, 6), "label_count": counts.get(label, 0)}
-            for label, p in pairs
+            {"label": label, "probability": p, "label_count": counts.get(label, 0)}
+            for label, p in shown
             if p >= threshold and (wanted is None or label in wanted)
         ]
         return kept[:k]
