@@ -1249,8 +1249,6 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             If ``directory`` is no path, ``device`` is not available or ``mmap`` is no bool.
         """
-        if not isinstance(mmap, (bool, np.bool_)):
-            raise TypeError(f"mmap must be True or False, got {mmap!r:.80}.")
         ranker, log, parameters = persistence.load(directory, device, cls._complete, mmap)
         loaded = cls(**parameters)
         loaded._model = _Model(ranker, log)

@@ -35,21 +35,27 @@ def runs_ahead(device: torch.device) -> bool:
 
 class _GatherRows(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, table, index):  # type: ignore[no-untyped-def]
+    def forward(ctx, table, index, distinct):  # type: ignore[no-untyped-def]
         ctx.save_for_backward(index)
-        ctx.size = table.shape
+        ctx.size, ctx.distinct = table.shape, distinct
         return table.index_select(0, index)
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         (index,) = ctx.saved_tensors
-        sparse = torch.sparse_coo_tensor(index[None], grad, ctx.size, check_invariants=False)
-        return sparse, None
+        sparse = torch.sparse_coo_tensor(
+            index[None], grad, ctx.size, is_coalesced=ctx.distinct or None, check_invariants=False
+        )
+        return sparse, None, None
 
 
-def gather_rows(table: Tensor, index: Tensor) -> Tensor:
-    """Rows (n, ...) of a table by their numbers (n,), which may repeat; row-sparse gradient."""
-    rows: Tensor = _GatherRows.apply(table, index)
+def gather_rows(table: Tensor, index: Tensor, distinct: bool = False) -> Tensor:
+    """Rows (n, ...) of a table by their numbers (n,), with a row-sparse gradient.
+
+    The numbers may repeat, unless they are said to be ``distinct``, and sorted: the gradient is
+    coalesced then.
+    """
+    rows: Tensor = _GatherRows.apply(table, index, distinct)
     return rows
 
 

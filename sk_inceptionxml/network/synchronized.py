@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from sk_inceptionxml.network.ahead import Positives, sync_loss
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.head import HeadModule, LabelStatistics, started_rows, take_rows
-from sk_inceptionxml.network.layers import Dropout, SkipPool, SpectralLinear, runs_ahead
+from sk_inceptionxml.network.layers import (
+    Dropout,
+    SkipPool,
+    SpectralLinear,
+    gather_rows,
+    runs_ahead,
+)
 from sk_inceptionxml.network.losses import (
     largest,
     logits_of,
@@ -34,27 +40,6 @@ EASY_SHARE = 4  # of max_negatives for clusters: the hard ones, which matter, ar
 CLUSTERS_TRIED = 64  # by a new label, until one has room
 CLUSTER_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 GATHER_BUDGET = 1 << 19  # floats of label vectors gathered at once: 2 MB stay in the caches
-
-
-def _row_sparse(index: Tensor, values: Tensor, size: torch.Size) -> Tensor:
-    return torch.sparse_coo_tensor(
-        index[None], values, size, is_coalesced=True, check_invariants=False
-    )
-
-
-class _GatherRows(torch.autograd.Function):
-    """Rows of a table, by sorted distinct indices, with a coalesced row-sparse gradient."""
-
-    @staticmethod
-    def forward(ctx, table, index):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(index)
-        ctx.size = table.shape
-        return table.index_select(0, index)
-
-    @staticmethod
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        (index,) = ctx.saved_tensors
-        return _row_sparse(index, grad, ctx.size), None
 
 
 def sample_others(
@@ -366,8 +351,8 @@ class SyncHead(HeadModule):
         )
         loss = one_vs_all_loss(
             r,
-            _GatherRows.apply(self.meta_weight, scored),
-            _GatherRows.apply(self.meta_bias, scored),
+            gather_rows(self.meta_weight, scored, distinct=True),
+            gather_rows(self.meta_bias, scored, distinct=True),
             rows,
             torch.searchsorted(scored, clusters),
             row_weight,
@@ -424,8 +409,8 @@ class SyncHead(HeadModule):
             mask = None if mask is None else mask[:, scored]
         return one_vs_all_loss(
             self.of_all_rows(self.extreme(h), len(row_weight)),
-            _GatherRows.apply(self.weight, positions),
-            _GatherRows.apply(self.bias, positions).squeeze(1),
+            gather_rows(self.weight, positions, distinct=True),
+            gather_rows(self.bias, positions, distinct=True).squeeze(1),
             rows,
             found,
             row_weight,

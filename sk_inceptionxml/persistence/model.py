@@ -62,7 +62,7 @@ from .parts import log as log_part
 from .parts import memory as memory_part
 from .parts import network as network_part
 from .parts import text as text_part
-from .precision import check_precision, pack
+from .precision import check_mmap, check_precision, pack
 from .versions import (
     FILES,
     FORMAT,
@@ -185,8 +185,8 @@ def load(
     ValueError
         If the device is not available.
     """
-    root = Path(path_of(directory))
-    place = resolve_device(device)
+    check_mmap(mmap)
+    root, place = Path(path_of(directory)), resolve_device(device)
     with format_errors(root):
         manifest = read_manifest(root)
         weights, memory = (

@@ -20,13 +20,18 @@ def check_precision(precision: str, mmap: bool) -> None:
     """Refuse what ``save`` cannot write, before any work is done."""
     if not isinstance(precision, str) or precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, got {precision!r:.80}.")
-    if not isinstance(mmap, (bool, np.bool_)):
-        raise TypeError(f"mmap must be True or False, got {mmap!r:.80}.")
+    check_mmap(mmap)
     if mmap and precision != "exact":
         raise ValueError(
             f"precision must be 'exact' with mmap=True, got {precision!r}: arrays are mapped as "
             "they are. Save with mmap=False for a smaller model."
         )
+
+
+def check_mmap(mmap: bool) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(mmap, (bool, np.bool_)):
+        raise TypeError(f"mmap must be True or False, got {mmap!r:.80}.")
 
 
 def pack(weights: Arrays, precision: str) -> Arrays:

@@ -1,16 +1,19 @@
-"""Every block of Python in the guide runs, page by page, and every name in it exists.
+"""Every block of Python on a page runs, and every name in the guide exists.
 
 Blocks of other packages, which are not installed here, have the language ``py``.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shlex
 import sys
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from sk_inceptionxml import InceptionXMLClassifier
@@ -18,13 +21,15 @@ from sk_inceptionxml.heads import OneVsAll, SyncXML
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "cli"))
-PAGES = [
+GUIDE = [
     ROOT / "README.md",
     *(ROOT / "docs" / name for name in ("getting-started.md", "method.md", "recipes.md")),
     *(ROOT / "docs" / name for name in ("migrating.md", "memory-and-time.md", "limits.md")),
     *sorted((ROOT / "docs").glob("guide-*.md")),
 ]
+PAGES = sorted({*GUIDE, *(ROOT / "docs").glob("*.md"), ROOT / "CONTRIBUTING.md"})
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+READ = re.compile(r'"(part-0\.parquet|train\.jsonl\.gz)"')
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"`(\w+)=[^`]*`|`\.?(\w+)\([^`]*\)`")
 # what a page may write as NAME= or NAME(...) beside parameters and methods of the classifier
@@ -54,12 +59,38 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names: dict = {"__name__": "page"}
-    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    text = page.read_text(encoding="utf-8")
+    for name in READ.findall(text):
+        write_rows(tmp_path, name)
+    names: dict = {"__name__": "page"}  # what stands under "if __name__" is not run
+    for block in BLOCK.findall(text):
         exec(compile(block, name_of(page), "exec"), names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def write_rows(directory, name):
+    """Files that a page reads."""
+    titles = ["red boat", "blue boat", "red kite", "blue kite"] * 5
+    subjects = [title.split() for title in titles]
+    if name.endswith(".parquet"):
+        for number in range(2):
+            table = pd.DataFrame({"title": titles, "subjects": subjects})
+            table.to_parquet(directory / f"part-{number}.parquet")
+        return
+    rows = ({"text": t, "labels": s} for t, s in zip(titles, subjects, strict=True))
+    with gzip.open(directory / name, "wt") as stream:
+        stream.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=name_of)
 def test_parameters_and_methods_exist(page):
     known = set(InceptionXMLClassifier().get_params()) | set(dir(InceptionXMLClassifier))
     known |= set(SyncXML().get_params()) | set(OneVsAll().get_params()) | OTHER_NAMES
