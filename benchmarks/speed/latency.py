@@ -2,6 +2,9 @@
 
 python benchmarks/speed/latency.py --data DIR [--data DIR2] [--save FOLDER] [--threads 2]
 python benchmarks/speed/latency.py --model SAVED --data DIR
+
+Where numba is installed, the same texts go through the compiled inner loops and through NumPy's in
+turn, so that both see the same state of the machine.
 """
 
 from __future__ import annotations
@@ -20,6 +23,11 @@ from threadpoolctl import threadpool_limits
 
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.datasets import load_jsonl
+from sk_inceptionxml.ranking import neighbours
+
+LOOPS = {"numba": neighbours.compiled, "NumPy": lambda: None}
+if neighbours.compiled() is None:
+    del LOOPS["numba"]
 
 
 def model_of(args: argparse.Namespace, folder: Path) -> InceptionXMLClassifier:
@@ -35,21 +43,27 @@ def model_of(args: argparse.Namespace, folder: Path) -> InceptionXMLClassifier:
     return model
 
 
-def measure(model: InceptionXMLClassifier, texts: list[str], args: argparse.Namespace) -> list[str]:
-    """Cells of one row of the table: the best of the rounds in batch, quantiles of the rest."""
-    model.predict_topk(texts[:64], k=5)  # what is made on first use is no part of the times
-    model.predict_topk(texts[:1], k=5)
-    batch, single = [], []
-    for _ in range(args.rounds):  # interleaved, so that both see the same state of the machine
-        start = time.perf_counter()
-        model.predict_topk(texts, k=5)
-        batch.append(time.perf_counter() - start)
-        for text in texts[: args.queries]:
+def measure(
+    model: InceptionXMLClassifier, texts: list[str], args: argparse.Namespace
+) -> dict[str, list[str]]:
+    """Cells of the table by inner loops: the best of the rounds in batch, quantiles of the rest."""
+    batch: dict[str, list[float]] = {name: [] for name in LOOPS}
+    single: dict[str, list[float]] = {name: [] for name in LOOPS}
+    for turn in range(args.rounds + 1):  # what is made in the first is no part of the times
+        for name, loops in LOOPS.items():
+            neighbours.compiled = loops
             start = time.perf_counter()
-            model.predict_topk([text], k=5)
-            single.append(time.perf_counter() - start)
-    p50, p95 = np.quantile(single, [0.5, 0.95]) * 1e3
-    return [f"{len(texts) / min(batch):.0f}", f"{p50:.2f}", f"{p95:.2f}"]
+            model.predict_topk(texts if turn else texts[:64], k=5)
+            batch[name] += [time.perf_counter() - start][:turn]
+            for text in texts[: args.queries if turn else 1]:
+                start = time.perf_counter()
+                model.predict_topk([text], k=5)
+                single[name] += [time.perf_counter() - start][:turn]
+    cells = {}
+    for name in LOOPS:
+        p50, p95 = np.quantile(single[name], [0.5, 0.95]) * 1e3
+        cells[name] = [f"{len(texts) / min(batch[name]):.0f}", f"{p50:.2f}", f"{p95:.2f}"]
+    return cells
 
 
 def main() -> None:
@@ -69,13 +83,14 @@ def main() -> None:
     refuse_equal_names(parser, args.data)
     torch.set_num_threads(args.threads)
     print(f"{args.threads} threads\n")
-    print("| data | labels | rows/s | p50 ms | p95 ms |\n|---|--:|--:|--:|--:|")
+    print("| data | labels | inner loops | rows/s | p50 ms | p95 ms |\n|---|--:|---|--:|--:|--:|")
     with threadpool_limits(args.threads, user_api="blas"):
         for folder in args.data:
             model = model_of(args, folder)
             texts = load_jsonl(_find(folder, "test")).data[: args.rows]
-            cells = [folder.resolve().name, str(model.n_labels_), *measure(model, texts, args)]
-            print("| " + " | ".join(cells) + " |", flush=True)
+            for name, cells in measure(model, texts, args).items():
+                line = [folder.resolve().name, str(model.n_labels_), name, *cells]
+                print("| " + " | ".join(line) + " |", flush=True)
 
 
 if __name__ == "__main__":

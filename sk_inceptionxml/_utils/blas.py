@@ -1,4 +1,4 @@
-"""One thread for linear algebra on many small matrices, and for a few short texts."""
+"""One thread for linear algebra on many small matrices."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def one_blas_thread() -> Iterator[None]:
     with OpenMP one of every thread: where several threads are inside, the last one to leave gives
     the former back.
     """
-    libraries, limit = _libraries("blas"), _limit
+    held, limit = libraries("blas"), _limit
     with limit.lock:
         if not limit.n_inside:
-            limit.before = [library.num_threads for library in libraries]
+            limit.before = [library.num_threads for library in held]
         limit.n_inside += 1
-        for library in libraries:
+        for library in held:
             _set(library, 1)
     try:
         yield
     finally:
         with limit.lock:
             limit.n_inside -= 1
-            for library, n_threads in zip(libraries, limit.before, strict=True):
+            for library, n_threads in zip(held, limit.before, strict=True):
                 own = getattr(library, "threading_layer", None) == "openmp"
                 if own or not limit.n_inside:
                     _set(library, n_threads)
@@ -56,29 +56,11 @@ def _set(library: Any, n_threads: int) -> None:
     getattr(library, "_real_set_num_threads", library.set_num_threads)(n_threads)
 
 
-@contextmanager
-def one_openmp_thread() -> Iterator[None]:
-    """Context in which OpenMP uses one thread, where the block is called from this thread.
-
-    To wake a second thread takes longer than its share of the work on one short text. The number
-    is one of the calling thread, so that no other thread notices.
-    """
-    libraries = _libraries("openmp")
-    before = [library.num_threads for library in libraries]
-    for library in libraries:
-        library.set_num_threads(1)
-    try:
-        yield
-    finally:
-        for library, n_threads in zip(libraries, before, strict=True):
-            library.set_num_threads(n_threads)
-
-
 @cache
-def _libraries(kind: str) -> list[Any]:
+def libraries(kind: str) -> list[Any]:
     """The loaded libraries of a kind; looking for them takes longer than a prediction."""
-    libraries: list[Any] = ThreadpoolController().select(user_api=kind).lib_controllers
-    return libraries
+    found: list[Any] = ThreadpoolController().select(user_api=kind).lib_controllers
+    return found
 
 
 def _forget() -> None:
@@ -86,7 +68,7 @@ def _forget() -> None:
     global _limit
     limit, _limit = _limit, _Limit()
     if limit.n_inside:
-        for library, n_threads in zip(_libraries("blas"), limit.before, strict=True):
+        for library, n_threads in zip(libraries("blas"), limit.before, strict=True):
             _set(library, n_threads)
 
 

@@ -6,14 +6,19 @@ thread a batch keeps every processor busy, and the result does not depend on the
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from threading import Barrier, Event, Lock
 from typing import Any, TypeVar
 
 import torch
+
+from sk_inceptionxml._utils.blas import libraries
 
 Piece = TypeVar("Piece")
 
@@ -47,6 +52,40 @@ def fork_safe() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def one_thread_here() -> Iterator[None]:
+    """Use one thread of torch in the calling thread within the block; no other thread notices.
+
+    To wake a second thread takes longer than its share of the work on one short text.
+    """
+    openmp, mkl = libraries("openmp"), _mkl_threads()
+    before = [library.num_threads for library in openmp]
+    for library in openmp:
+        library.set_num_threads(1)
+    mkl_before = mkl(1)
+    try:
+        yield
+    finally:
+        for library, n_threads in zip(openmp, before, strict=True):
+            library.set_num_threads(n_threads)
+        mkl(mkl_before)
+
+
+@cache
+def _mkl_threads() -> Callable[[int], int]:
+    """Sets how many threads MKL uses in the calling thread, and returns how many it used.
+
+    The MKL within torch goes by a number of its own, and threadpoolctl does not see it.
+    """
+    for path in (Path(torch.__file__).parent / "lib").glob("*torch_cpu.*"):
+        try:
+            mkl: Callable[[int], int] = ctypes.CDLL(str(path)).MKL_Set_Num_Threads_Local
+        except (OSError, AttributeError):  # no MKL within
+            continue
+        return mkl
+    return lambda n_threads: n_threads
 
 
 @contextmanager

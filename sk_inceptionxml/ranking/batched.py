@@ -8,8 +8,12 @@ import numpy as np
 import torch
 
 from sk_inceptionxml._utils.allocator import reused_buffers
-from sk_inceptionxml._utils.blas import one_openmp_thread
-from sk_inceptionxml._utils.threads import fork_safe, side_by_side, torch_threads
+from sk_inceptionxml._utils.threads import (
+    fork_safe,
+    one_thread_here,
+    side_by_side,
+    torch_threads,
+)
 from sk_inceptionxml.data import Dataset
 from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network.inputs import prediction_batches
@@ -71,7 +75,7 @@ def network_topk(
         log_odds[rows, : label.shape[1]] = score.float().cpu().numpy()
 
     torch_threads()  # the caller's, from now on
-    care = one_openmp_thread() if len(tokens) <= FEW else nullcontext()
+    care = one_thread_here() if len(tokens) <= FEW else nullcontext()
     with fork_safe(), reused_buffers() if many else care:
         if many and device.type == "cpu":
             side_by_side(rank, prediction_batches(tokens, max_len, SHARE))

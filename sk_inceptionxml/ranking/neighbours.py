@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,6 +140,7 @@ class KernelNeighbours:
         queries = stored(queries, np.float32)
         n = queries.shape[0]
         tasks = [slice(i, min(i + QUERIES_AT_ONCE, n)) for i in range(0, n, QUERIES_AT_ONCE)]
+        compiled()  # here, not in a thread
 
         def weigh(task: slice) -> Weights:
             with one_blas_thread():  # the limit is one of the thread or one of all, by the BLAS
@@ -172,6 +174,10 @@ class KernelNeighbours:
         entries = slice(starts[0], starts[-1])
         words, values, starts = queries.indices[entries], queries.data[entries], starts - starts[0]
         rows, lengths = self._nearest(words, values, starts, exclude)
+        if compiled() is not None:
+            weights = self._compiled_weights(words, values, starts, rows, lengths)
+            if not np.isnan(weights).any():
+                return Weights(rows, lengths, weights)
         held, numbers, sizes = rows_of(self.segments_, rows, "X")
         ends = np.concatenate([[0], np.cumsum(sizes)])
         weights = np.empty(len(rows), dtype=np.float32)
@@ -201,6 +207,8 @@ class KernelNeighbours:
         They come query by query, ascending, with their number for each query.
         """
         words, values, starts = self._prune(words, values, starts)
+        if compiled() is not None:
+            return self._compiled_nearest(words, values, starts, exclude)
         rows, data, sizes = postings_of(self.segments_, words)
         bounds = np.concatenate([[0], np.cumsum(sizes)])
         ends, n = bounds[starts], len(starts) - 1
@@ -218,6 +226,58 @@ class KernelNeighbours:
             for (some, cosine), out in zip(likely, excluded, strict=True)
         ]
         return np.concatenate([np.empty(0, np.int64), *found]), np.array(list(map(len, found)))
+
+    def _compiled_nearest(
+        self,
+        words: np.ndarray,
+        values: np.ndarray,
+        starts: np.ndarray,
+        exclude: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        n = len(starts) - 1
+        found: tuple[np.ndarray, np.ndarray] = compiled().nearest(
+            *self._held("postings", words),
+            values,
+            starts.astype(np.int64),
+            np.full(n, -1) if exclude is None else exclude.astype(np.int64),
+            self.n_neighbors,
+            _scratch("sums", self.n_rows, np.float32),
+            _scratch("seen", self.n_rows, np.uint8),
+        )
+        return found
+
+    def _compiled_weights(
+        self,
+        words: np.ndarray,
+        values: np.ndarray,
+        starts: np.ndarray,
+        rows: np.ndarray,
+        lengths: np.ndarray,
+    ) -> np.ndarray:
+        diagonal = self._squared_norms[rows] + self.ridge
+        queries = words.astype(np.int32, copy=False), values, starts.astype(np.int64)
+        place = _scratch("numbers", self.n_words, np.int32)
+        held = self._held("X", rows)
+        weights: np.ndarray = compiled().regression_weights(
+            *held, lengths, diagonal, *queries, place
+        )
+        return weights
+
+    def _held(self, matrix: str, numbers: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Columns and values of rows of "X" or "postings", and where each row begins and ends.
+
+        Rows of a single segment stay where they are; those of several are copied.
+        """
+        own = getattr(self.segments_[0], matrix)
+        if len(self.segments_) == 1 and own.indices.dtype == np.int32:
+            first, last = own.indptr[numbers], own.indptr[numbers + 1]
+            return own.indices, own.data, first.astype(np.int64), last.astype(np.int64)
+        if matrix == "X":
+            columns, values, sizes = rows_of(self.segments_, numbers, matrix)
+        else:
+            columns, values, sizes = postings_of(self.segments_, numbers)
+        ends = np.cumsum(sizes, dtype=np.int64)
+        return columns.astype(np.int32, copy=False), values, ends - sizes, ends
 
     def _likely(
         self,
@@ -276,6 +336,16 @@ class KernelNeighbours:
         keep[order] = total - before[query] <= self.max_postings
         keep[order[starts[:-1][np.diff(starts) > 0]]] = True
         return words[keep], values[keep], np.concatenate([[0], np.cumsum(keep)])[starts]
+
+
+@cache
+def compiled() -> Any:
+    """The module of compiled inner loops; None without numba."""
+    try:
+        from . import compiled as kernels
+    except ImportError:
+        return None
+    return kernels
 
 
 class Weights(NamedTuple):

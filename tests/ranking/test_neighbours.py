@@ -13,6 +13,17 @@ from sk_inceptionxml.ranking import neighbours
 from sk_inceptionxml.ranking.neighbours import KernelNeighbours, largest
 
 
+@pytest.fixture(autouse=True, scope="module", params=["compiled", "NumPy"])
+def loops(request):
+    """Which inner loops the tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "NumPy":
+            patch.setattr(neighbours, "compiled", lambda: None)
+        elif neighbours.compiled() is None:
+            pytest.skip("numba is not installed")
+        yield request.param
+
+
 def make_rows(n, width, seed, density=0.3):
     rng = np.random.default_rng(seed)
     return unit_rows(sp.csr_array(sp.random(n, width, density, random_state=rng, format="csr")))
@@ -214,6 +225,45 @@ def test_rows_added_later_count_as_those_at_first(cuts, dense_rows, monkeypatch)
         grown.score(queries, exclude=excluded).toarray(),
         KernelNeighbours(5).fit(memory, Y).score(queries, exclude=excluded).toarray(),
     )
+
+
+def both(monkeypatch, score):
+    """Scores by the compiled loops and by NumPy's."""
+    if neighbours.compiled() is None:
+        pytest.skip("numba is not installed, or NumPy's loops run")
+    compiled = score()
+    with monkeypatch.context() as patch:
+        patch.setattr(neighbours, "compiled", lambda: None)
+        return compiled, score()
+
+
+@pytest.mark.parametrize("rows_added", [0, 30])
+@pytest.mark.parametrize("excluded", [False, True])
+def test_compiled_loops_choose_the_rows_that_numpy_chooses(rows_added, excluded, monkeypatch):
+    memory, queries = make_rows(400, 60, 0), make_rows(50, 60, 1)
+    Y = sp.csr_array(np.eye(400, dtype=np.float32))
+    n = 400 - rows_added
+    regression = KernelNeighbours(20).fit(memory[:n], Y[:n])
+    if rows_added:
+        regression = regression.with_rows(memory[n:], Y[n:])
+    own = np.arange(50) if excluded else None
+    compiled, plain = both(monkeypatch, lambda: regression.score(queries, 2, own))
+    assert np.array_equal(compiled.indices, plain.indices)
+    assert np.array_equal(compiled.indptr, plain.indptr)
+    np.testing.assert_allclose(compiled.data, plain.data, rtol=1e-5, atol=1e-6)
+
+
+def test_compiled_loops_read_arrays_of_any_kind(monkeypatch):
+    """Long indices of a very large memory, and arrays that are mapped and cannot be written."""
+    memory, queries = make_rows(40, 15, 0), make_rows(9, 15, 1)
+    regression = KernelNeighbours(5).fit(memory, sp.csr_array(np.eye(40, dtype=np.float32)))
+    expected = regression.score(queries).toarray()
+    for matrix in (regression.segments_[0].X, regression.segments_[0].postings):
+        matrix.data.flags.writeable = matrix.indices.flags.writeable = False
+    assert np.array_equal(regression.score(queries).toarray(), expected)
+    for matrix in (regression.segments_[0].X, regression.segments_[0].postings):
+        matrix.indices, matrix.indptr = matrix.indices.astype(np.int64), matrix.indptr.astype(int)
+    assert np.array_equal(regression.score(queries).toarray(), expected)
 
 
 def test_segments_are_few_however_often_rows_are_added():

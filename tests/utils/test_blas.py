@@ -99,6 +99,7 @@ def test_neighbours_are_weighed_on_one_blas_thread(n_threads, monkeypatch):
         return solve(*arguments)
 
     monkeypatch.setattr(neighbours, "_solve", spy)
+    monkeypatch.setattr(neighbours, "compiled", lambda: None)
     X = sp.csr_array(np.ones((40, 2), np.float32))
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
