@@ -23,9 +23,11 @@ from threadpoolctl import threadpool_limits
 
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.datasets import load_jsonl
+from sk_inceptionxml.network import one_vs_all
 from sk_inceptionxml.ranking import neighbours
 
-LOOPS = {"numba": neighbours.compiled, "NumPy": lambda: None}
+COMPILED = neighbours.compiled, one_vs_all.compiled
+LOOPS = {"numba": COMPILED, "NumPy": (lambda: None, lambda: None)}
 if neighbours.compiled() is None:
     del LOOPS["numba"]
 
@@ -51,7 +53,7 @@ def measure(
     single: dict[str, list[float]] = {name: [] for name in LOOPS}
     for turn in range(args.rounds + 1):  # what is made in the first is no part of the times
         for name, loops in LOOPS.items():
-            neighbours.compiled = loops
+            neighbours.compiled, one_vs_all.compiled = loops
             start = time.perf_counter()
             model.predict_topk(texts if turn else texts[:64], k=5)
             batch[name] += [time.perf_counter() - start][:turn]

@@ -19,6 +19,10 @@ from sk_inceptionxml.network.head import (
 )
 from sk_inceptionxml.network.layers import ChannelNorm, Dropout, SkipPool, uninitialised_linear
 from sk_inceptionxml.network.losses import largest, logits_of, one_vs_all_loss, prior_logit
+from sk_inceptionxml.network.quantized import QuantizedLabels, compiled, exactly
+
+FEW = 8  # rows up to which label vectors are read as integers
+MOST_INTEGERS = 1 << 28  # of all label vectors; more of them would take seconds to make, and memory
 
 
 class OneVsAllHead(HeadModule):
@@ -49,6 +53,10 @@ class OneVsAllHead(HeadModule):
         self.weight = nn.Parameter(torch.empty(n_labels, hidden_dim))
         nn.init.xavier_uniform_(self.weight, generator=generator)
         self.bias = nn.Parameter(prior_logit(label_counts, n_rows))
+        self._rounded: tuple[Any, QuantizedLabels | None] = None, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_rounded": (None, None)}
 
     def features(self, h: Tensor) -> Tensor:
         r = self.norm(F.gelu(self.hidden(self.pre_dropout(h))))
@@ -63,14 +71,37 @@ class OneVsAllHead(HeadModule):
     ) -> tuple[Tensor, Tensor]:
         r, n_labels = self.features(h), len(self.weight)
         if n_first is None or n_first == n_labels:
-            return largest(logits_of(r, self.weight, self.bias), k)
+            return largest(self._logits(r, 0, n_labels), k)
         parts = []
         for start, stop in ((0, n_first), (n_first, n_labels)):
             # a product of the first labels alone keeps the bits that it had without the others
-            z = logits_of(r, self.weight[start:stop], self.bias[start:stop])
+            z = self._logits(r, start, stop)
             score, label = largest(z, k)
             parts.append((score, label + start))
         return torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1)
+
+    def _logits(self, r: Tensor, start: int, stop: int) -> Tensor:
+        """Scores (B, stop - start) of some labels for hidden features r."""
+        weight, bias = self.weight[start:stop], self.bias[start:stop]
+        rounded = self._integers() if len(r) <= FEW and r.dtype == torch.float32 else None
+        if rounded is None:
+            return logits_of(r, weight, bias)
+        z = bias.new_empty(len(r), stop - start)
+        labels = rounded.integers[start:stop], rounded.scale[start:stop], bias.detach()
+        rows = r.detach().contiguous()
+        compiled().label_scores(*(part.numpy() for part in (*labels, rows, z)))
+        return z
+
+    def _integers(self) -> QuantizedLabels | None:
+        """The label vectors, where they are integers times a scale and numba can read them."""
+        weight = self.weight
+        few = weight.device.type == "cpu" and weight.numel() <= MOST_INTEGERS
+        if self.training or not few or weight.is_inference() or compiled() is None:
+            return None
+        state = weight.data_ptr(), weight._version
+        if self._rounded[0] != state:
+            self._rounded = state, exactly(weight)
+        return self._rounded[1]
 
     def set_rates(self, config: NetworkConfig) -> None:
         self.pre_dropout.p, self.dropout.p = config.dropout, config.head.classifier_dropout

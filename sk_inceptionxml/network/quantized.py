@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,16 @@ MOST = 127  # the largest integer of a label vector
 LABELS_AT_ONCE = 2048
 SCALE_BITS = -(1 << 13)  # ten bits after the point: a scale times an integer is exact
 TINY = torch.finfo(torch.float32).tiny
+
+
+@cache
+def compiled() -> Any:
+    """The module of compiled products; None without numba."""
+    try:
+        from . import compiled as kernels
+    except ImportError:
+        return None
+    return kernels
 
 
 class QuantizedLabels(NamedTuple):

@@ -7,34 +7,17 @@ one. Results are equal to the rounding of single precision.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import float32, float64, int64, njit, types
+from numba import float32, float64, int64, types
+
+from sk_inceptionxml._utils.compiling import array, compile_for
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _array(kind: Any, readonly: bool = True) -> Any:
-    return types.Array(kind, 1, "C", readonly=readonly)
-
-
-def _compile(*signature: Any, reorder: bool = False) -> Any:
-    """Compile for one signature, once a machine; ``reorder`` lets sums be taken in any order."""
-    fastmath = {"reassoc", "contract"} if reorder else False
-
-    def compiled(function: Any) -> Any:
-        decorate: Any = partial(njit, *signature, nogil=True, fastmath=fastmath)
-        try:
-            return decorate(cache=True)(function)
-        except RuntimeError:  # no folder to keep it in may be written to
-            return decorate()(function)
-
-    return compiled
-
-
-@_compile()
+@compile_for()
 def _push(heap: Any, size: int, value: Any) -> int:
     """Put a value into a heap whose first is the smallest, in place of that where it is full."""
     if size < len(heap):
@@ -59,7 +42,7 @@ def _push(heap: Any, size: int, value: Any) -> int:
     return size
 
 
-@_compile()
+@compile_for()
 def _choose(touched: Any, sums: Any, heap: Any, out: Any) -> int:
     """Write the rows of the largest sums, as many as the heap holds, and return their number."""
     size = 0
@@ -85,11 +68,11 @@ def _choose(touched: Any, sums: Any, heap: Any, out: Any) -> int:
     return n + len(tied)
 
 
-@_compile(
+@compile_for(
     types.Tuple((int64[::1], int64[::1]))(
-        _array(types.int32), _array(float32), _array(int64), _array(int64),
-        _array(float32), _array(int64), _array(int64), int64, _array(float32, False),
-        _array(types.uint8, False),
+        array(types.int32), array(float32), array(int64), array(int64),
+        array(float32), array(int64), array(int64), int64, array(float32, readonly=False),
+        array(types.uint8, readonly=False),
     )
 )  # fmt: skip
 def nearest(
@@ -154,7 +137,7 @@ def nearest(
     return chosen[:n_chosen], lengths
 
 
-@_compile(reorder=True)
+@compile_for(reorder=True)
 def _add_products(kernel: Any, row: Any, value: Any) -> None:
     """Add the products of a column's entries with each other to the lower triangle."""
     for i in range(1, len(row)):
@@ -162,7 +145,7 @@ def _add_products(kernel: Any, row: Any, value: Any) -> None:
             kernel[row[i], row[j]] += value[i] * value[j]
 
 
-@_compile(reorder=True)
+@compile_for(reorder=True)
 def _solve(kernel: Any, k: int) -> bool:
     """Solve in place by Cholesky's decomposition of the first k rows; the last row is the right.
 
@@ -188,7 +171,7 @@ def _solve(kernel: Any, k: int) -> bool:
     return True
 
 
-@_compile()
+@compile_for()
 def _by_column(local: Any, n_columns: int) -> Any:
     """Entries column by column, in order, and where those of each column begin."""
     starts = np.zeros(n_columns + 2, np.int64)
@@ -203,7 +186,7 @@ def _by_column(local: Any, n_columns: int) -> Any:
     return order, starts
 
 
-@_compile()
+@compile_for()
 def _fill_kernel(kernel: Any, columns: Any, data: Any, row: Any, place: Any) -> None:
     """Products of sparse rows with each other, in the lower triangle without the diagonal."""
     local, n_columns = np.empty(len(columns), np.int64), 0
@@ -221,11 +204,11 @@ def _fill_kernel(kernel: Any, columns: Any, data: Any, row: Any, place: Any) -> 
         _add_products(kernel, row[some], data[some])
 
 
-@_compile(
+@compile_for(
     float32[::1](
-        _array(types.int32), _array(float32), _array(int64), _array(int64), _array(int64),
-        _array(float64), _array(types.int32), _array(float32), _array(int64),
-        _array(types.int32, False),
+        array(types.int32), array(float32), array(int64), array(int64), array(int64),
+        array(float64), array(types.int32), array(float32), array(int64),
+        array(types.int32, readonly=False),
     )
 )  # fmt: skip
 def regression_weights(

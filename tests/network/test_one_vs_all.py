@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from sk_inceptionxml.network import losses
+from sk_inceptionxml.network import losses, one_vs_all
 from sk_inceptionxml.network.layers import SkipPool
 from sk_inceptionxml.network.one_vs_all import OneVsAllHead
+from sk_inceptionxml.network.quantized import quantize
 
 
 @pytest.mark.parametrize("chunk", [1 << 24, 40])
@@ -134,3 +136,65 @@ def test_logits_that_are_no_numbers_are_among_the_largest():
     z = torch.zeros(1, 3000)
     z[0, 1234] = torch.nan
     assert losses.largest(z, 3)[1][0, 0] == 1234
+
+
+@pytest.fixture
+def rounded_head():
+    """A head in evaluation whose label vectors have eight bits, and rows of features."""
+    if one_vs_all.compiled() is None:
+        pytest.skip("numba is not installed")
+    g = torch.Generator().manual_seed(0)
+    head = OneVsAllHead(24, 24, torch.arange(1, 301), 1000, 0.0, 0.0, g).eval()
+    with torch.no_grad():
+        head.weight.copy_(quantize(torch.randn(300, 24, generator=g)).values())
+    return head, torch.randn(8, 24, generator=g)
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+@pytest.mark.parametrize("n_first", [None, 40])
+def test_a_few_rows_score_labels_as_many_do(rounded_head, n, n_first, monkeypatch):
+    head, h = rounded_head
+    with torch.inference_mode():
+        values, labels = head.topk(h[:n], 30, n_first)
+        assert head._rounded[1] is not None
+        together = head._logits(h[:n], 7, 300)
+        assert torch.equal(together, torch.cat([head._logits(row[None], 7, 300) for row in h[:n]]))
+        monkeypatch.setattr(one_vs_all, "compiled", lambda: None)
+        expected, same = head.topk(h[:n], 30, n_first)
+    torch.testing.assert_close(values, expected, rtol=1e-5, atol=1e-5)
+    assert torch.equal(labels, same)
+
+
+def test_integers_follow_the_label_vectors(rounded_head):
+    """However the vectors change: trained further, loaded, replaced, or no more of eight bits."""
+    head, h = rounded_head
+
+    def check():
+        with torch.inference_mode():
+            z = head._logits(head.features(h), 0, len(head.weight))
+            torch.testing.assert_close(
+                z, losses.logits_of(head.features(h), head.weight, head.bias), rtol=1e-5, atol=1e-5
+            )
+
+    check()
+    with torch.no_grad():
+        head.weight.mul_(2)  # as a step of an optimiser
+    check()
+    head.load_state_dict({**head.state_dict(), "weight": quantize(torch.randn(300, 24)).values()})
+    check()
+    head.start_labels(torch.tensor([3, 300]), torch.ones(2, 24), torch.zeros(2), None)
+    check()
+    head.weight.data = torch.randn(301, 24)
+    check()
+    assert head._rounded[1] is None
+
+
+def test_a_pickled_head_does_not_hold_its_integers(rounded_head):
+    head, h = rounded_head
+    before = len(pickle.dumps(head))
+    with torch.inference_mode():
+        expected = head.topk(h, 5)
+        assert head._rounded[1] is not None
+    after = pickle.dumps(head)
+    assert len(after) == before
+    assert torch.equal(pickle.loads(after).topk(h, 5)[0], expected[0])
