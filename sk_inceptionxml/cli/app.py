@@ -237,7 +237,7 @@ def fit(
             "--set",
             metavar="NAME=VALUE",
             rich_help_panel=TRAINING,
-            help="Any parameter of InceptionXMLClassifier, such as n_filters=64, "
+            help="Any parameter of the classifier, such as n_filters=64, "
             "kernel_sizes=[4,8] or, with --head sync, head__beam_size=8. May be repeated.",
         ),
     ] = None,
@@ -246,15 +246,16 @@ def fit(
         Option(
             help="Make the training repeatable.",
             rich_help_panel=TRAINING,
-            min=0,
-            max=2**32 - 1,
+            min=0,  # the classifier checks the maximum, whose digits would squeeze the help
             metavar="INT",
         ),
     ] = None,
     head: Annotated[
         HeadName | None,
         Option(
-            help="Score all labels (ova), or those of shortlisted clusters (sync).",
+            metavar="HEAD",
+            help="What scores labels: ova scores all, sync those of shortlisted clusters, and "
+            "auto takes sync from 20,000 labels on.",
             rich_help_panel=TRAINING,
         ),
     ] = None,

@@ -29,10 +29,8 @@ def run(
     device: str,
 ) -> int:
     """Predict a batch at a time; the exit status."""
-    check_readable(source)
     name = "standard input" if source is None else str(source)
-    if source is not None and columns.format is None and source.name == "-":
-        raise Failure("-: leave FILE out to read standard input")
+    check_source(source)
     texts, matrix = texts_to_predict(source, columns)
     model = load(directory, device)
     X = matrix if texts is None else texts
@@ -55,6 +53,20 @@ def run(
                     write(line)
             sys.stdout.buffer.flush()
     return 0
+
+
+def check_source(source: Path | None) -> None:
+    """Refuse a file that is not there; it may be a text that was meant to be ranked."""
+    if source is not None:
+        if source.name == "-":
+            raise Failure("-: leave FILE out to read standard input")
+        with wrong_input(str(source)):
+            if not source.exists():
+                raise Failure(
+                    f"{source}: there is no such file; to rank one text, write it to standard "
+                    'input: echo "the text" | sk-inceptionxml predict MODEL'
+                )
+    check_readable(source)
 
 
 def lines(row: int, text: str | None, pairs: Pairs, output_format: str) -> Iterator[bytes]:

@@ -34,10 +34,7 @@ def run(models: list[str], token_file: Path | None, **options: Any) -> int:
     try:
         server = importlib.import_module("sk_inceptionxml.serve")
     except ImportError as error:
-        raise Failure(
-            f"the server needs further packages: pip install 'sk-inceptionxml[serve]' "
-            f"({describe(error)})"
-        ) from error
+        raise Failure(describe(error)) from error
     server.run(named, token=token, **options)
     return 0
 
