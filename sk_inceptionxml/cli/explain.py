@@ -46,12 +46,11 @@ def as_tables(found: dict[str, Any]) -> None:
     print_table(title, ["part", "log-odds"], [*parts, ("sum", f"{found['log_odds']:+.3f}")])
     words = sorted(found["words"], key=lambda word: -word["contribution"])
     rows = [(word["word"], f"{word['contribution']:+.3f}") for word in words]
-    print_table("Lower without the word by", ["word", "log-odds"], rows)
+    print_table("How much lower without each word", ["word", "log-odds"], rows)
     near = [
         (row["row"], f"{row['similarity']:.3f}", f"{row['contribution']:+.3f}", row["labels"])
         for row in found["neighbours"]
     ]
     rows = [(*cells, ", ".join(map(str, labels))) for *cells, labels in near]
-    print_table(
-        "Lower without the training row by", ["row", "similarity", "log-odds", "labels"], rows
-    )
+    columns = ["row", "similarity", "log-odds", "labels"]
+    print_table("How much lower without each training row", columns, rows)
