@@ -132,7 +132,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         is "sync" from 20,000 labels on. A parameter object of :mod:`sk_inceptionxml.heads`, such
         as ``SyncXML(n_clusters=4096)``, sets what only that head has.
     n_neighbors : int, default=100
-        Training rows, 10,000 at most, whose labels are regressed on a query; 0 is none.
+        Training rows most like a text whose labels count for it, 10,000 at most; 0 leaves the
+        lexical memory out.
     shuffle_words : bool, default=True
         Train on the words of each text in random order.
     word_dropout : float, default=0.1
