@@ -119,16 +119,10 @@ def main() -> None:
                 Y_seen = Y * seen
                 report = ranking_report(Y_seen[kept], ranking[kept], inverse_propensity=weights)
                 ece = [expected_calibration_error(Y, ranking, scores, k=k) for k in (1, 5)]
-                cells = [Path(folder).name, seed, "no" if given is None else "yes"]
-                cells += [
-                    f"{fit_s:.0f}",
-                    f"{predict_s:.1f}",
-                    *(f"{report[c]:.2f}" for c in COLUMNS),
-                ]
-                print(
-                    "| " + " | ".join(map(str, [*cells, *(f"{e:.3f}" for e in ece)])) + " |",
-                    flush=True,
-                )
+                cells = [Path(folder).name, str(seed), "no" if given is None else "yes"]
+                cells += [f"{fit_s:.0f}", f"{predict_s:.1f}"]
+                cells += [*(f"{report[c]:.2f}" for c in COLUMNS), *(f"{e:.3f}" for e in ece)]
+                print("| " + " | ".join(cells) + " |", flush=True)
                 if given is None:
                     continue
                 new = np.where(clf.label_counts_[ranking] == 0, ranking, -1)
