@@ -50,6 +50,7 @@ from sk_inceptionxml.labels import (
     further_labels,
     grow_label_space,
     label_texts_of,
+    named_labels,
     same_labels,
 )
 from sk_inceptionxml.metrics import precision_at_k
@@ -462,7 +463,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             read_labels: Callable[..., Any] = LabelSpace.from_y
         else:
             self._config_to_follow(former)
-            read_labels = partial(same_labels, former.ranker.labels)
+            check_label_texts(label_texts)
+            labels = former.ranker.labels
+            read_labels = partial(same_labels, labels, named=named_labels(label_texts, labels))
         self._model = self._fit(
             X,
             y,
@@ -636,7 +639,8 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         rows = self._read_further(ranker, X)
         Y = ranker.labels.encode(y, n_samples=len(rows), unknown="ignore")
         check_enough_rows(len(rows))
-        chosen = np.arange(len(rows))[:MAX_GIVEN_ROWS]
+        order = np.random.RandomState(model.log.seed).permutation(len(rows))
+        chosen = np.sort(order[:MAX_GIVEN_ROWS])
         held_out = HeldOut(Dataset(rows, Y).take(chosen), None)
         net = ranker.net.copy_to_train_on()  # what the head chooses is set in place
         net.module_.eval()

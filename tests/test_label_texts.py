@@ -81,6 +81,21 @@ def test_an_indicator_names_its_columns_by_their_numbers():
         assert columns[f"S-{thing}"] in row
 
 
+def test_a_warm_start_keeps_labels_that_only_texts_name():
+    clf = small(warm_start=True).fit(TITLES, LABELS, label_texts=ALL_TEXTS)
+    n_labels = clf.n_labels_
+    clf.fit(TITLES, LABELS, label_texts=ALL_TEXTS)
+    assert clf.n_labels_ == n_labels
+    labels, _ = clf.predict_topk(QUERIES, k=5)
+    assert all(f"S-{thing}" in row for row, thing in zip(labels, NEVER, strict=True))
+    before = clf.predict_topk(QUERIES)
+    for texts, change in ((TEXTS, "0 are new and 3 are"), (ALL_TEXTS | {"S-x": "x"}, "1 are new")):
+        with pytest.raises(ValueError, match=change):
+            clf.fit(TITLES, LABELS, label_texts=texts)
+    for a, b in zip(before, clf.predict_topk(QUERIES), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_partial_fit_takes_texts_of_further_labels(fitted, tmp_path):
     fitted.save(tmp_path / "m")
     clf = InceptionXMLClassifier.load(tmp_path / "m")

@@ -10,6 +10,7 @@ without a number before or behind it ("cart#2597", "5360 cereals").
 With ``--withhold``, this share of the labels loses all its training rows and keeps its text; the
 recall of these labels at 10 is printed, over all test rows that have one, and over those that hold
 the label's text. ``unseen`` labels of a test row, where the file has them, are reported likewise.
+The calibration error of labels without a training row is that of their places among the first 100.
 """
 
 from __future__ import annotations
@@ -86,8 +87,10 @@ def main() -> None:
     parser.add_argument("--withhold", type=float, default=0.0)
     parser.add_argument("--limit-train", type=int, default=None)
     args = parser.parse_args()
-    print("| data | seed | texts | fit s | predict s | " + " | ".join(COLUMNS) + " | ECE@1 |")
-    print("|---" * (len(COLUMNS) + 6) + "|")
+    print(
+        "| data | seed | texts | fit s | predict s | " + " | ".join(COLUMNS) + " | ECE@1 | ECE@5 |"
+    )
+    print("|---" * (len(COLUMNS) + 7) + "|")
     for folder in args.data:
         train, test = read(folder, "train")[: args.limit_train], read(folder, "test")
         texts = texts_of(folder, sorted({label for d in train for label in d["labels"]}))
@@ -115,16 +118,17 @@ def main() -> None:
                 kept = (Y[:, seen].sum(axis=1) > 0).nonzero()[0]
                 Y_seen = Y * seen
                 report = ranking_report(Y_seen[kept], ranking[kept], inverse_propensity=weights)
-                ece = expected_calibration_error(Y, ranking[:, :1], scores[:, :1])
-                cells = [Path(folder).name, seed, "no" if given is None else "yes"]
-                cells += [
-                    f"{fit_s:.0f}",
-                    f"{predict_s:.1f}",
-                    *(f"{report[c]:.2f}" for c in COLUMNS),
-                ]
-                print("| " + " | ".join(map(str, [*cells, f"{ece:.3f}"])) + " |", flush=True)
+                ece = [expected_calibration_error(Y, ranking, scores, k=k) for k in (1, 5)]
+                cells = [Path(folder).name, str(seed), "no" if given is None else "yes"]
+                cells += [f"{fit_s:.0f}", f"{predict_s:.1f}"]
+                cells += [*(f"{report[c]:.2f}" for c in COLUMNS), *(f"{e:.3f}" for e in ece)]
+                print("| " + " | ".join(cells) + " |", flush=True)
                 if given is None:
                     continue
+                new = np.where(clf.label_counts_[ranking] == 0, ranking, -1)
+                if (new >= 0).any():
+                    error = expected_calibration_error(Y, new, scores, k=new.shape[1])
+                    print(f"calibration error of labels without a training row: {error:.4f}")
                 never = [d.get("unseen", []) for d in test]
                 if any(never):
                     at = [recall_of(test, never, column, ranking[:, :k]) for k in (10, 100)]

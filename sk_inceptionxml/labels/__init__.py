@@ -3,7 +3,7 @@
 from ._growth import first_labels, grow_label_space, same_labels
 from ._parts import TargetParts
 from ._space import LabelSpace
-from ._texts import check_label_texts, further_labels, label_texts_of
+from ._texts import check_label_texts, further_labels, label_texts_of, named_labels
 
 __all__ = [
     "LabelSpace",
@@ -13,5 +13,6 @@ __all__ = [
     "further_labels",
     "grow_label_space",
     "label_texts_of",
+    "named_labels",
     "same_labels",
 ]

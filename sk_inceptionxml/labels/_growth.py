@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,11 @@ def first_labels(
 
 
 def same_labels(
-    space: LabelSpace, y: Any, *, n_samples: int | None = None
+    space: LabelSpace, y: Any, *, n_samples: int | None = None, named: Collection[Any] = ()
 ) -> tuple[LabelSpace, Any]:
     """Encode a y that holds the labels of `space`, in their columns; outputs mirror this y.
+
+    Labels of ``named`` count as held.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def same_labels(
         If y holds other labels, or lacks one.
     """
     found, _ = LabelSpace.from_y(y, n_samples=n_samples)
-    old, new = set(space.classes_.tolist()), set(found.classes_.tolist())
+    old, new = set(space.classes_.tolist()), {*found.classes_.tolist(), *named}
     if old != new:
         example = min(new - old or old - new, key=str)
         raise ValueError(

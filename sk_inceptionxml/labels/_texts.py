@@ -92,12 +92,17 @@ def label_texts_of(
     return [text for text, _ in pairs], owner
 
 
-def further_labels(label_texts: Any, space: LabelSpace) -> list[Any]:
-    """Labels of a mapping that y lacks; an indicator has no room for them."""
+def named_labels(label_texts: Any, space: LabelSpace) -> list[Any]:
+    """Labels of a mapping, which y may lack; an indicator has no room for them."""
     if not isinstance(label_texts, Mapping) or space.form in ("sparse", "indicator"):
         return []
+    return list(map(_plain, label_texts))
+
+
+def further_labels(label_texts: Any, space: LabelSpace) -> list[Any]:
+    """Labels of a mapping that y lacks."""
     known = set(space.classes_.tolist())
-    return [label for label in map(_plain, label_texts) if label not in known]
+    return [label for label in named_labels(label_texts, space) if label not in known]
 
 
 def _plain(label: Any) -> Any:

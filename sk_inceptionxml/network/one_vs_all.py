@@ -21,7 +21,7 @@ from sk_inceptionxml.network.layers import ChannelNorm, Dropout, SkipPool, unini
 from sk_inceptionxml.network.losses import largest, logits_of, one_vs_all_loss, prior_logit
 from sk_inceptionxml.network.quantized import QuantizedLabels, compiled, exactly
 
-FEW = 8  # rows up to which label vectors are read as integers
+FEW = 16  # rows up to which label vectors are read as integers
 MOST_INTEGERS = 1 << 28  # of all label vectors; more of them would take seconds to make, and memory
 
 

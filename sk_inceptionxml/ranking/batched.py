@@ -21,7 +21,7 @@ from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.text import Tokens
 
 BATCH = 512
-FEW = 8  # rows up to which one thread is the quicker way
+FEW = 16  # rows up to which one thread is the quicker way
 MANY, SHARE = 512, 128  # rows from which processors share the work, and rows of a batch then
 
 

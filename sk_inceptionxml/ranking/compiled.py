@@ -137,6 +137,65 @@ def nearest(
     return chosen[:n_chosen], lengths
 
 
+@compile_for(
+    types.Tuple((int64[::1], float32[::1]))(
+        array(types.int32), array(types.int32), array(types.int32), array(float32),
+        array(float32), float32, array(float32, readonly=False),
+        array(types.uint8, readonly=False), array(int64, readonly=False),
+    )
+)  # fmt: skip
+def covered_texts(
+    terms: Any,
+    starts: Any,
+    texts: Any,
+    weights: Any,
+    total: Any,
+    least: float,
+    sums: Any,
+    seen: Any,
+    touched: Any,
+) -> Any:
+    """Texts of which a query holds a share or more, by the weight of their terms.
+
+    Parameters
+    ----------
+    terms : ndarray of shape (n,), int32
+        Of the query.
+    starts, texts, weights : ndarray
+        The texts that hold each term, and its weight there: a CSR matrix of one row a term.
+    total : ndarray of shape (n_texts,), float32
+        Weight of all terms of each text.
+    least : float
+        The share.
+    sums, seen, touched : ndarray of shape (n_texts,), float32, uint8 and int64
+        Scratch memory; ``seen`` holds zeros, and is left so.
+
+    Returns
+    -------
+    covered : ndarray of shape (m,), int64
+        Ascending.
+    shared : ndarray of shape (m,), float32
+        Weight of the terms that each shares with the query.
+    """
+    n_touched = 0
+    for term in terms:
+        for entry in range(starts[term], starts[term + 1]):
+            text = texts[entry]
+            if seen[text]:
+                sums[text] += weights[entry]
+            else:
+                seen[text], sums[text] = 1, weights[entry]
+                touched[n_touched] = text
+                n_touched += 1
+    kept = 0
+    for text in touched[:n_touched]:
+        seen[text] = 0
+        touched[kept] = text
+        kept += sums[text] / total[text] >= least
+    covered = np.sort(touched[:kept])
+    return covered, sums[covered]
+
+
 @compile_for(reorder=True)
 def _add_products(kernel: Any, row: Any, value: Any) -> None:
     """Add the products of a column's entries with each other to the lower triangle."""

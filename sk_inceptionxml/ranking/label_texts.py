@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +19,15 @@ from sk_inceptionxml._utils.sparse import row_numbers
 from sk_inceptionxml.text.words import split_words
 
 from .features import word_ngrams
+from .neighbours import compiled, scratch
 from .pairs import best_places, find
+from .segments import stored
 
 LEAST_COVERAGE = 0.3  # of n-grams, below which a text is no evidence
+MOST_TEXTS = 1_000  # a query is compared with, those that it covers furthest
 QUERIES_AT_ONCE = 256
 # n-grams of more texts than this and than this share of all say little, and cost most
-COMMON, COMMON_SHARE = 5_000, 0.01
+COMMON, COMMON_SHARE = 5_000, 0.005
 
 
 class TextEvidence(NamedTuple):
@@ -78,12 +81,12 @@ class _Index:
         weight = self.idf[flat]
         self.total = np.bincount(row, weight, minlength=n).astype(np.float32)
         kept = weight > 0
-        self.postings = sp.csr_array(
-            (weight[kept], (flat[kept], row[kept])), shape=(len(self.column), n)
+        self.postings = stored(
+            sp.csr_array((weight[kept], (flat[kept], row[kept])), shape=(len(self.column), n))
         )
 
-    def shared(self, documents: Sequence[Iterable[str]]) -> tuple[sp.csr_array, np.ndarray]:
-        """Weight (n_queries, n_texts) of the terms that query and text share, and the query's."""
+    def known(self, documents: Sequence[Iterable[str]]) -> tuple[sp.csr_array, np.ndarray]:
+        """Terms (n_queries, n_terms) of queries that texts have, and the weight of each query's."""
         known = [
             sorted({c for term in document if (c := self.column.get(term)) is not None})
             for document in documents
@@ -92,12 +95,40 @@ class _Index:
         columns = np.fromiter(chain.from_iterable(known), np.int64, int(sizes.sum()))
         starts = np.concatenate([[0], np.cumsum(sizes)])
         ones = np.ones(len(columns), dtype=np.float32)
-        shape = len(known), len(self.column)
-        query = sp.csr_array((ones, columns, starts), shape=shape)
+        terms = sp.csr_array((ones, columns, starts), shape=(len(known), len(self.column)))
         own = np.bincount(
             np.repeat(np.arange(len(known)), sizes), self.idf[columns], minlength=len(known)
         )
-        return sp.csr_array(query @ self.postings), own.astype(np.float32)
+        return terms, own.astype(np.float32)
+
+    def covered(self, terms: sp.csr_array, least: float) -> tuple[np.ndarray, ...]:
+        """Queries, texts that they cover so far or further, and the weight that they share.
+
+        Sorted by query, then text.
+        """
+        kernels, postings = compiled(), self.postings
+        if kernels is None or postings.indptr.dtype != np.int32:
+            shared = sp.csr_array(terms @ postings)
+            kept = np.flatnonzero(shared.data / self.total[shared.indices] >= least)
+            row, text = row_numbers(shared)[kept], shared.indices[kept].astype(np.int64)
+            order = np.lexsort((text, row))
+            return row[order], text[order], shared.data[kept[order]]
+        held = postings.indptr, postings.indices, postings.data, self.total
+        memory = [
+            scratch(name, len(self.total), kind)
+            for name, kind in (("sums", np.float32), ("seen", np.uint8), ("touched", np.int64))
+        ]
+        columns = terms.indices.astype(np.int32, copy=False)
+        found = [
+            kernels.covered_texts(columns[start:stop], *held, least, *memory)
+            for start, stop in pairwise(terms.indptr)
+        ]
+        row = np.repeat(np.arange(len(found)), [len(text) for text, _ in found])
+        text, weight = (
+            np.concatenate([np.empty(0, kind), *part])
+            for part, kind in zip(zip(*found, strict=True), (np.int64, np.float32), strict=True)
+        )
+        return row, text, weight
 
 
 class LabelTexts:
@@ -143,19 +174,17 @@ class LabelTexts:
 
     def _evidence(self, queries: Sequence[str], first: int) -> list[np.ndarray]:
         words = list(map(split_words, queries))
-        shared, own = self._ngrams.shared(list(map(_ngrams_of, words)))
-        row = row_numbers(shared)
-        coverage = shared.data / self._ngrams.total[shared.indices]
-        kept = np.flatnonzero(coverage >= LEAST_COVERAGE)
-        row, text, coverage = row[kept], shared.indices[kept].astype(np.int64), coverage[kept]
-        of_query = shared.data[kept] / np.maximum(own[row], 1e-9)
-        by_word, _ = self._words.shared(words)
+        terms, own = self._ngrams.known(list(map(_ngrams_of, words)))
+        row, text, shared = self._ngrams.covered(terms, LEAST_COVERAGE)
+        coverage = shared / self._ngrams.total[text]
+        kept = _largest_of_each(row, coverage, len(words), MOST_TEXTS)
+        row, text, shared, coverage = row[kept], text[kept], shared[kept], coverage[kept]
+        of_query = shared / np.maximum(own[row], 1e-9)
+        words_row, words_text, of_words = self._words.covered(self._words.known(words)[0], 0)
         n_texts = len(self.texts)
-        by_word.sort_indices()
-        keys = row_numbers(by_word) * n_texts + by_word.indices
-        place, found = find(keys, row * n_texts + text)
+        place, found = find(words_row * n_texts + words_text, row * n_texts + text)
         whole = np.zeros(len(row), dtype=np.float32)
-        whole[found] = by_word.data[place[found]] / self._words.total[text[found]]
+        whole[found] = of_words[place[found]] / self._words.total[text[found]]
         label = self.owner[text]
         order = np.lexsort((-of_query, -coverage - whole, label, row))
         row, label = row[order], label[order]
@@ -164,6 +193,18 @@ class LabelTexts:
         chosen = order[best]
         values = (coverage, whole, of_query)
         return [row[best] + first, label[best], *(v[chosen].astype(np.float32) for v in values)]
+
+
+def _largest_of_each(row: np.ndarray, values: np.ndarray, n_rows: int, k: int) -> np.ndarray:
+    """Whether a value is among the k largest of its row, or equals the last of them."""
+    bounds = np.searchsorted(row, np.arange(n_rows + 1))
+    least = [
+        np.partition(values[start:stop], stop - start - k)[stop - start - k]
+        if stop - start > k
+        else -np.inf
+        for start, stop in pairwise(bounds.tolist())
+    ]
+    return values >= np.array(least, dtype=values.dtype)[row]
 
 
 def _ngrams_of(words: Iterable[str]) -> list[str]:

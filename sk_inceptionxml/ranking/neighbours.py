@@ -181,7 +181,7 @@ class KernelNeighbours:
         held, numbers, sizes = rows_of(self.segments_, rows, "X")
         ends = np.concatenate([[0], np.cumsum(sizes)])
         weights = np.empty(len(rows), dtype=np.float32)
-        place = _scratch("places", self.n_words, np.intp)
+        place = scratch("places", self.n_words, np.intp)
         first = 0
         for i, k in enumerate(lengths.tolist()):
             part = slice(first, first + k)
@@ -241,8 +241,8 @@ class KernelNeighbours:
             starts.astype(np.int64),
             np.full(n, -1) if exclude is None else exclude.astype(np.int64),
             self.n_neighbors,
-            _scratch("sums", self.n_rows, np.float32),
-            _scratch("seen", self.n_rows, np.uint8),
+            scratch("sums", self.n_rows, np.float32),
+            scratch("seen", self.n_rows, np.uint8),
         )
         return found
 
@@ -256,7 +256,7 @@ class KernelNeighbours:
     ) -> np.ndarray:
         diagonal = self._squared_norms[rows] + self.ridge
         queries = words.astype(np.int32, copy=False), values, starts.astype(np.int64)
-        place = _scratch("numbers", self.n_words, np.int32)
+        place = scratch("numbers", self.n_words, np.int32)
         held = self._held("X", rows)
         weights: np.ndarray = compiled().regression_weights(
             *held, lengths, diagonal, *queries, place
@@ -309,8 +309,8 @@ class KernelNeighbours:
 
         Nothing is as long as the memory, but for scratch memory that stays.
         """
-        sums = _scratch("sums", self.n_rows, np.float32)
-        last = _scratch("last", self.n_rows, np.int64)
+        sums = scratch("sums", self.n_rows, np.float32)
+        last = scratch("last", self.n_rows, np.int64)
         sums[rows] = 0
         np.add.at(sums, rows, data)
         entries = np.arange(len(rows))
@@ -411,7 +411,7 @@ def _least_of_largest(values: np.ndarray, k: int) -> np.ndarray | None:
 _memory = threading.local()
 
 
-def _scratch(name: str, size: int, dtype: type) -> np.ndarray:
+def scratch(name: str, size: int, dtype: type) -> np.ndarray:
     """Memory of this thread, as it was left; to allocate it anew costs more than a query."""
     held: np.ndarray | None = getattr(_memory, name, None)
     if held is None or len(held) < size:

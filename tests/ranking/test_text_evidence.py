@@ -10,13 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sk_inceptionxml.ranking import label_texts
+from sk_inceptionxml.ranking import label_texts, neighbours
 from sk_inceptionxml.ranking.features import word_ngrams
 from sk_inceptionxml.ranking.label_texts import LEAST_COVERAGE, LabelTexts
 from sk_inceptionxml.text.words import split_words
 
 WORDS = ["boat", "boats", "sailing", "sail", "red", "a", "kite", "kites", "über", "x1"]
 phrase = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
+
+
+@pytest.fixture(autouse=True, scope="module", params=["compiled", "NumPy"])
+def loops(request):
+    """Which inner loops the tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "NumPy":
+            patch.setattr(label_texts, "compiled", lambda: None)
+        elif neighbours.compiled() is None:
+            pytest.skip("numba is not installed")
+        yield request.param
 
 
 def terms(text, kind):
@@ -84,6 +95,28 @@ def test_evidence_of_a_query_is_the_same_alone(monkeypatch):
         alone, mine = pickle.loads(pickle.dumps(texts)).evidence([query]), together.row == i
         for a, b in zip(together[2:], alone[2:], strict=True):
             np.testing.assert_array_equal(a[mine], b)
+
+
+def test_a_query_is_compared_with_the_texts_that_it_covers_furthest(monkeypatch):
+    texts = LabelTexts([*WORDS, "red boat", "red kite boat", "red sail"], np.arange(len(WORDS) + 3))
+    queries = ["red boat", "red boat sail", "kite", ""]
+    whole = texts.evidence(queries)
+    monkeypatch.setattr(label_texts, "MOST_TEXTS", 2)
+    found = texts.evidence(queries)
+    for i in range(len(queries)):
+        all_of, best = whole.ngrams[whole.row == i], found.ngrams[found.row == i]
+        expected = np.sort(all_of[all_of >= np.sort(all_of)[-2:].min(initial=9)])
+        assert np.array_equal(np.sort(best), expected)
+
+
+def test_compiled_loops_find_what_numpy_finds(monkeypatch):
+    rng = np.random.default_rng(0)
+    names = [" ".join(rng.choice(WORDS, 1 + i % 3)) for i in range(200)]
+    texts, queries = LabelTexts(names, np.arange(200) // 2), names[:40] + ["", "red"]
+    found = texts.evidence(queries)
+    monkeypatch.setattr(label_texts, "compiled", lambda: None)
+    for a, b in zip(found[1:], texts.evidence(queries)[1:], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_the_best_labels_come_first():
