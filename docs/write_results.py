@@ -33,8 +33,8 @@ PICTURES = ROOT / "docs" / "pictures"
 SECTIONS = [
     "current", "accuracy", "robustness", "calibration", "label_texts", "tail_weight",
     "label_numbers", "speed", "heads", "scaling", "clustering", "cluster", "model_size",
-    "precision", "claims", "parts", "epochs", "lexical", "few_rows", "synchronized", "encoder",
-    "migrating", "annif", "streaming", "did_not_help", "damaged_models",
+    "precision", "claims", "parts", "epochs", "lexical", "few_rows", "word_vectors",
+    "synchronized", "encoder", "migrating", "annif", "streaming", "did_not_help", "damaged_models",
 ]  # fmt: skip
 FIGURE = re.compile(r"<!--= (.+?) -->(.*?)<!--/-->", re.DOTALL)
 TABLE = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
