@@ -24,10 +24,10 @@ from threadpoolctl import threadpool_limits
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml.datasets import load_jsonl
 from sk_inceptionxml.network import one_vs_all
-from sk_inceptionxml.ranking import neighbours
+from sk_inceptionxml.ranking import label_texts, neighbours
 
-COMPILED = neighbours.compiled, one_vs_all.compiled
-LOOPS = {"numba": COMPILED, "NumPy": (lambda: None, lambda: None)}
+MODULES = neighbours, label_texts, one_vs_all
+LOOPS = {"numba": [module.compiled for module in MODULES], "NumPy": [lambda: None] * 3}
 if neighbours.compiled() is None:
     del LOOPS["numba"]
 
@@ -53,7 +53,8 @@ def measure(
     single: dict[str, list[float]] = {name: [] for name in LOOPS}
     for turn in range(args.rounds + 1):  # what is made in the first is no part of the times
         for name, loops in LOOPS.items():
-            neighbours.compiled, one_vs_all.compiled = loops
+            for module, function in zip(MODULES, loops, strict=True):
+                module.compiled = function
             start = time.perf_counter()
             model.predict_topk(texts if turn else texts[:64], k=5)
             batch[name] += [time.perf_counter() - start][:turn]

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from sk_inceptionxml.text import PADDING, Tokens
 
+FEW = 16  # rows up to which one thread, and label vectors read as integers, are the quicker way
+
 
 def pad(tokens: Tokens) -> tuple[np.ndarray, np.ndarray | None]:
     """Token ids (n, longest) and weights of the same shape, zero where padded."""

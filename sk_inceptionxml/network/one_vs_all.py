@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sk_inceptionxml._utils.optional import module_or_none
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.head import (
     HeadModule,
@@ -17,11 +18,11 @@ from sk_inceptionxml.network.head import (
     started_rows,
     take_rows,
 )
+from sk_inceptionxml.network.inputs import FEW
 from sk_inceptionxml.network.layers import ChannelNorm, Dropout, SkipPool, uninitialised_linear
 from sk_inceptionxml.network.losses import largest, logits_of, one_vs_all_loss, prior_logit
-from sk_inceptionxml.network.quantized import QuantizedLabels, compiled, exactly
+from sk_inceptionxml.network.quantized import QuantizedLabels, exactly
 
-FEW = 16  # rows up to which label vectors are read as integers
 MOST_INTEGERS = 1 << 28  # of all label vectors; more of them would take seconds to make, and memory
 
 
@@ -114,6 +115,11 @@ class OneVsAllHead(HeadModule):
         self.weight = set_rows(take_rows(self.weight.data, source), labels, weight)
         self.bias = set_rows(take_rows(self.bias.data, source), labels, bias)
         return source
+
+
+def compiled() -> Any:
+    """The module of compiled products; None without numba."""
+    return module_or_none("sk_inceptionxml.network.compiled")
 
 
 def build(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,16 +13,6 @@ MOST = 127  # the largest integer of a label vector
 LABELS_AT_ONCE = 2048
 SCALE_BITS = -(1 << 13)  # ten bits after the point: a scale times an integer is exact
 TINY = torch.finfo(torch.float32).tiny
-
-
-@cache
-def compiled() -> Any:
-    """The module of compiled products; None without numba."""
-    try:
-        from . import compiled as kernels
-    except ImportError:
-        return None
-    return kernels
 
 
 class QuantizedLabels(NamedTuple):

@@ -16,12 +16,11 @@ from sk_inceptionxml._utils.threads import (
 )
 from sk_inceptionxml.data import Dataset
 from sk_inceptionxml.metrics import ndcg_at_k
-from sk_inceptionxml.network.inputs import prediction_batches
+from sk_inceptionxml.network.inputs import FEW, prediction_batches
 from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.text import Tokens
 
 BATCH = 512
-FEW = 16  # rows up to which one thread is the quicker way
 MANY, SHARE = 512, 128  # rows from which processors share the work, and rows of a batch then
 
 

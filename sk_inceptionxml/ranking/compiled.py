@@ -43,6 +43,20 @@ def _push(heap: Any, size: int, value: Any) -> int:
 
 
 @compile_for()
+def _add_up(rows: Any, data: Any, factor: Any, sums: Any, seen: Any, touched: Any, n: int) -> int:
+    """Add entries times a factor to the sums of their rows; returns the rows touched, before n."""
+    for entry in range(len(rows)):
+        row, product = rows[entry], data[entry] * factor
+        if seen[row]:
+            sums[row] += product
+        else:
+            seen[row], sums[row] = 1, product
+            touched[n] = row
+            n += 1
+    return n
+
+
+@compile_for()
 def _choose(touched: Any, sums: Any, heap: Any, out: Any) -> int:
     """Write the rows of the largest sums, as many as the heap holds, and return their number."""
     size = 0
@@ -119,14 +133,9 @@ def nearest(
     for query in range(n):
         n_touched = 0
         for word in range(starts[query], starts[query + 1]):
-            for entry in range(first[word], last[word]):
-                row, product = rows[entry], data[entry] * values[word]
-                if seen[row]:
-                    sums[row] += product
-                else:
-                    seen[row], sums[row] = 1, product
-                    touched[n_touched] = row
-                    n_touched += 1
+            some = slice(first[word], last[word])
+            entries = rows[some], data[some], values[word]
+            n_touched = _add_up(*entries, sums, seen, touched, n_touched)
         kept = 0
         for row in touched[:n_touched]:
             seen[row] = 0
@@ -179,14 +188,9 @@ def covered_texts(
     """
     n_touched = 0
     for term in terms:
-        for entry in range(starts[term], starts[term + 1]):
-            text = texts[entry]
-            if seen[text]:
-                sums[text] += weights[entry]
-            else:
-                seen[text], sums[text] = 1, weights[entry]
-                touched[n_touched] = text
-                n_touched += 1
+        some = slice(starts[term], starts[term + 1])
+        entries = texts[some], weights[some], np.float32(1)
+        n_touched = _add_up(*entries, sums, seen, touched, n_touched)
     kept = 0
     for text in touched[:n_touched]:
         seen[text] = 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dposv
 
 from sk_inceptionxml._utils.blas import one_blas_thread
+from sk_inceptionxml._utils.optional import module_or_none
 from sk_inceptionxml._utils.sparse import index_type
 from sk_inceptionxml._utils.storage import MEMORY, Storage
 
@@ -338,14 +338,9 @@ class KernelNeighbours:
         return words[keep], values[keep], np.concatenate([[0], np.cumsum(keep)])[starts]
 
 
-@cache
 def compiled() -> Any:
     """The module of compiled inner loops; None without numba."""
-    try:
-        from . import compiled as kernels
-    except ImportError:
-        return None
-    return kernels
+    return module_or_none("sk_inceptionxml.ranking.compiled")
 
 
 class Weights(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from _loops import both_loops
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,16 +13,7 @@ from sk_inceptionxml._utils.sparse import unit_rows
 from sk_inceptionxml.ranking import neighbours
 from sk_inceptionxml.ranking.neighbours import KernelNeighbours, largest
 
-
-@pytest.fixture(autouse=True, scope="module", params=["compiled", "NumPy"])
-def loops(request):
-    """Which inner loops the tests run."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "NumPy":
-            patch.setattr(neighbours, "compiled", lambda: None)
-        elif neighbours.compiled() is None:
-            pytest.skip("numba is not installed")
-        yield request.param
+loops = both_loops(neighbours)
 
 
 def make_rows(n, width, seed, density=0.3):
