@@ -22,7 +22,7 @@ from sk_inceptionxml.network.layers import (
     ChannelNorm,
     Dropout,
     SpectralWeight,
-    uninitialised_linear,
+    UninitialisedLinear,
 )
 
 
@@ -154,7 +154,7 @@ class InceptionEncoder(nn.Module):
         self.n_features = n_filters * self.second.out_length
         self.skip: nn.Linear | None = None
         if embedding_skip:
-            self.skip = uninitialised_linear(embedding_dim, self.n_features, bias=False)
+            self.skip = UninitialisedLinear(embedding_dim, self.n_features, bias=False)
             bound = 1.0 / math.sqrt(embedding_dim)
             nn.init.uniform_(self.skip.weight, -bound, bound, generator=generator)
 

@@ -59,11 +59,11 @@ def gather_rows(table: Tensor, index: Tensor, distinct: bool = False) -> Tensor:
     return rows
 
 
-def uninitialised_linear(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
+class UninitialisedLinear(nn.Linear):
     """Linear layer whose weights the caller sets: torch's own would draw from global state."""
-    device = torch.get_default_device()
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, device=device)
-    return layer
+
+    def reset_parameters(self) -> None:
+        pass
 
 
 class Dropout(nn.Module):
@@ -95,6 +95,8 @@ class SpectralWeight(nn.Module):
         self.reset(generator)
 
     def reset(self, generator: torch.Generator | None) -> None:
+        if self.weight.is_meta:  # a shape alone, for which torch would import its compiler
+            return
         with torch.no_grad():
             nn.init.xavier_normal_(self.weight, generator=generator)
             self.u.normal_(generator=generator)

@@ -19,7 +19,7 @@ from sk_inceptionxml.network.head import (
     take_rows,
 )
 from sk_inceptionxml.network.inputs import FEW
-from sk_inceptionxml.network.layers import ChannelNorm, Dropout, SkipPool, uninitialised_linear
+from sk_inceptionxml.network.layers import ChannelNorm, Dropout, SkipPool, UninitialisedLinear
 from sk_inceptionxml.network.losses import largest, logits_of, one_vs_all_loss, prior_logit
 from sk_inceptionxml.network.quantized import QuantizedLabels, exactly
 
@@ -45,7 +45,7 @@ class OneVsAllHead(HeadModule):
         super().__init__()
         n_labels = len(label_counts)
         self.pre_dropout = Dropout(dropout)
-        self.hidden = uninitialised_linear(n_features, hidden_dim)
+        self.hidden = UninitialisedLinear(n_features, hidden_dim)
         nn.init.xavier_uniform_(self.hidden.weight, generator=generator)
         nn.init.zeros_(self.hidden.bias)
         self.norm = ChannelNorm(hidden_dim)

@@ -227,6 +227,7 @@ def load(
         memory.require_all_taken()
     config = TrainingConfig.of(parameters, network.config.head)
     net = make_net(network.to(place), config, len(log.history))
+    net.postponed = True  # torch would import its compiler with the optimisers
     net.initialize()
     _log_epochs(net, log)
     network.eval()

@@ -40,6 +40,8 @@ class XMCNet(NeuralNet):
         Products of matrices in bfloat16; weights, sums and optimisers stay in float32.
     """
 
+    postponed = False  # whether the optimisers are made when they are first used
+
     def __init__(
         self,
         module: InceptionXMLNetwork,
@@ -60,6 +62,8 @@ class XMCNet(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> XMCNet:
         """Adam for the dense part, ``RowAdam`` for the tables."""
+        if self.postponed:
+            return self
         module = self.module_
         tables = module.row_sparse_parameters()
         labels = {id(p) for p in module.label_parameters()}
@@ -78,6 +82,13 @@ class XMCNet(NeuralNet):
         self.optimizer_ = torch.optim.Adam(dense, fused=True)
         self.optimizer_sparse_ = RowAdam(sparse)
         return self
+
+    def __getattr__(self, name: str) -> Any:
+        if self.postponed and name in ("optimizer_", "optimizer_sparse_"):
+            self.postponed = False
+            self._initialize_optimizer()
+            return getattr(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.")
 
     def copy_to_train_on(self) -> XMCNet:
         """A copy that shares nothing; without callbacks, which are not all copyable."""

@@ -140,11 +140,11 @@ def start_labels(net: XMCNet, labels: np.ndarray, data: Dataset, max_len: int, n
     Y = sp.csr_array(data.Y[:, labels])
     means, others = label_means(network, data.tokens, Y, max_len)
     weight, bias = start_vectors(head.weight.data, means[0], others, column_counts(Y), n_rows)
-    old = network.label_parameters()
+    old, optimizers = network.label_parameters(), (net.optimizer_, net.optimizer_sparse_)
     chosen = torch.from_numpy(labels).to(network.device)
     source = head.start_labels(chosen, weight, bias, means)
     for before, after in zip(old, network.label_parameters(), strict=True):
-        for optimizer in (net.optimizer_, net.optimizer_sparse_):
+        for optimizer in optimizers:
             move_rows(optimizer, before, after, source)
 
 

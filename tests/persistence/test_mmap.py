@@ -143,3 +143,15 @@ def test_the_files_are_safetensors(saved):
         assert {k for k in arrays if not k.startswith(files.PADDING)} == set(ours)
         for key, array in ours.items():
             np.testing.assert_array_equal(arrays[key], array)
+
+
+def test_a_process_that_only_predicts_does_not_load_the_compiler_of_torch(saved):
+    code = (
+        "import sys; from sk_inceptionxml import InceptionXMLClassifier as C; "
+        f"C.load({str(saved)!r}, 'cpu', mmap=True).predict_topk(['red boat']); "
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "False"
