@@ -115,7 +115,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["auto_examples"],
     "filename_pattern": r"[/\\](plot_|quickstart)",
-    "ignore_pattern": r"^(reproduce_paper|real_word_vectors|train_distributed|_)",
+    "ignore_pattern": r"^(reproduce_paper|real_word_vectors|commit_files|train_distributed|_)",
     "within_subsection_order": "pages.example_order",
     "download_all_examples": False,
     "show_signature": False,

@@ -10,7 +10,7 @@ from torch import Tensor
 from sk_inceptionxml._utils.threads import fork_safe
 
 MOST = 127  # the largest integer of a label vector
-LABELS_AT_ONCE = 2048
+LABELS_AT_ONCE = 256
 SCALE_BITS = -(1 << 13)  # ten bits after the point: a scale times an integer is exact
 TINY = torch.finfo(torch.float32).tiny
 
@@ -39,8 +39,9 @@ def quantize(vectors: Tensor) -> QuantizedLabels:
 
 def fits(vectors: Tensor) -> bool:
     """Whether vectors may be rounded to eight bits."""
-    single = vectors.dtype == torch.float32 and vectors.numel() > 0
-    return single and bool(torch.isfinite(vectors.abs().amax()))
+    if vectors.dtype != torch.float32 or not vectors.numel():
+        return False
+    return all(bool(torch.isfinite(extreme)) for extreme in vectors.aminmax())
 
 
 @fork_safe()
@@ -48,10 +49,13 @@ def exactly(vectors: Tensor) -> QuantizedLabels | None:
     """Vectors of eight bits, if these are the very values of ``vectors``; otherwise None."""
     if not fits(vectors):
         return None
-    parts = []
-    for some in vectors.split(LABELS_AT_ONCE):  # large buffers would stay with the process
-        found = quantize(some)
-        if not torch.equal(found.values(), some):
+    integers = torch.empty(vectors.shape, dtype=torch.int8, device=vectors.device)
+    all_of_them = QuantizedLabels(integers, vectors.new_empty(len(vectors)))
+    for start in range(0, len(vectors), LABELS_AT_ONCE):  # large buffers would stay in the process
+        part = slice(start, start + LABELS_AT_ONCE)
+        found = quantize(vectors[part])
+        if not torch.equal(found.values(), vectors[part]):
             return None
-        parts.append(found)
-    return QuantizedLabels(*map(torch.cat, zip(*parts, strict=True)))
+        for whole, some in zip(all_of_them, found, strict=True):
+            whole[part] = some
+    return all_of_them
