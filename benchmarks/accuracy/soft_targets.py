@@ -1,7 +1,7 @@
 """Soft targets in the training of the network: from the lexical memory, and from labels' texts.
 
     python benchmarks/accuracy/soft_targets.py --data DIR [--held-out 4000] [--seed 0]
-        [--only plain,memory,memory-rare,texts,start]
+        [--only plain,memory,memory-rare,texts,start] [--evidence]
 
 The package trains on what a row has: 1 for its labels, 0 for all others. Here other targets are
 put into the same loss, with the one-vs-all head:
@@ -15,12 +15,16 @@ put into the same loss, with the one-vs-all head:
   the label's text instead of a random one (PRIME's idea).
 
 Printed are the metrics of the network alone and of the fused ranking, on rows held out of the
-training part. A label's text is the label without its number.
+training part. A label's text is its names in ``label_texts.jsonl.gz``, where there is such a file,
+or the label without its number. With ``--evidence``, ``fit`` gets the texts as ``label_texts``,
+too.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -122,11 +126,24 @@ def start_from_texts(network: Any, reader: TokenVectorizer, texts: list[str]) ->
         head.weight.copy_(start_vectors(head.weight.data, means[0], others, counts, n)[0])
 
 
-def fit(kind: str, split: held_out.Split, seed: int) -> InceptionXMLClassifier:
+def texts_of(folder: Path) -> dict[str, list[str]]:
+    """Names of labels by the file; none where there is no file."""
+    path = folder / "label_texts.jsonl.gz"
+    if not path.exists():
+        return {}
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        return {entry["label"]: entry["names"] for entry in map(json.loads, stream)}
+
+
+def fit(
+    kind: str, split: held_out.Split, seed: int, given: dict[str, list[str]], evidence: bool
+) -> InceptionXMLClassifier:
     """A default model, trained in one of the ways."""
     clf = InceptionXMLClassifier(random_state=seed, head="ova")
-    names = sorted({label for row in split.labels for label in row})
-    texts = [re.sub(r"^\d+ |#\d+$", "", name) for name in names]
+    labels = sorted({label for row in split.labels for label in row})
+    names = [given.get(label) or [re.sub(r"^\d+ |#\d+$", "", label)] for label in labels]
+    texts = [", ".join(some) for some in names]
+    label_texts = dict(zip(labels, names, strict=True)) if evidence else None
     train = trainer.train
 
     def changed(network: Any, data: Dataset, *rest: Any) -> Any:
@@ -143,8 +160,8 @@ def fit(kind: str, split: held_out.Split, seed: int) -> InceptionXMLClassifier:
             return train(network, data, *rest)
 
     if kind == "plain":
-        return clf.fit(split.texts, split.labels)
-    return clf._fit_by(changed, split.texts, split.labels, None, None, None)
+        return clf.fit(split.texts, split.labels, label_texts=label_texts)
+    return clf._fit_by(changed, split.texts, split.labels, None, None, label_texts)
 
 
 def main() -> None:
@@ -153,12 +170,14 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--held-out", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--evidence", action="store_true")
     parser.add_argument("--only", default=",".join(KINDS))
     args = parser.parse_args()
     split = held_out.load(args.data, args.held_out)
+    given = texts_of(Path(args.data))
     held_out.print_header("training, ranking")
     for kind in args.only.split(","):
-        clf = fit(kind, split, args.seed)
+        clf = fit(kind, split, args.seed, given, args.evidence)
         ranker = clf._fitted_model().ranker
         tokens = ranker.reader.transform(split.held_out_texts)
         held_out.print_row(f"{kind}, network", split, ranker.network_topk(tokens, 100)[0])

@@ -7,8 +7,9 @@ import pytest
 from _models import small
 
 from sk_inceptionxml import InceptionXMLClassifier
+from sk_inceptionxml.datasets import make_short_text
 from sk_inceptionxml.persistence.files import ArrayFile
-from sk_inceptionxml.persistence.precision import GROUP, pack, take
+from sk_inceptionxml.persistence.precision import GROUP, LEAST, pack, take
 
 WORDS = ("red", "blue", "green", "boat", "kite", "lamp", "chair", "old", "new", "small")
 TITLES = [f"{a} {b} {c}" for a in WORDS for b in WORDS for c in WORDS[:3]]
@@ -92,3 +93,18 @@ def test_refuses_other_precisions(fitted, tmp_path, precision):
     with pytest.raises(ValueError, match="precision must be one of"):
         fitted.save(tmp_path / "m", precision=precision)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("precision", ["exact", "int8", "int4"])
+def test_a_meta_classifier_large_enough_for_integers_is_read_back(precision, tmp_path):
+    data = make_short_text(600, 80, random_state=0)
+    clf = small(head="sync", n_clusters=30, hidden_dim=64, n_neighbors=0)
+    clf.fit(data.data, data.target)
+    meta = clf.net_.module_.head.meta_weight
+    assert meta.numel() >= LEAST
+    clf.save(tmp_path / "m", precision=precision)
+    loaded = InceptionXMLClassifier.load(tmp_path / "m")
+    found = loaded.net_.module_.head.meta_weight
+    most = {"exact": 0.0, "int8": 1 / 127, "int4": 1 / 7}[precision]
+    assert (found - meta).abs().max() <= most * meta.abs().max()
+    np.testing.assert_array_equal(loaded.clusters_, clf.clusters_)

@@ -157,12 +157,11 @@ def read(state: dict[str, Any], arrays: ArrayFile) -> InceptionXMLNetwork:
 def _read_clusters(n_labels: int, arrays: ArrayFile) -> tuple[np.ndarray, np.ndarray]:
     """Meta-label of every label, and the table of members, whose shape bounds the memory."""
     clusters = arrays.take("head.cluster_of", "u", (n_labels,)).astype(np.int64)
-    weight = arrays.arrays.get("head.meta_weight")
     members = arrays.arrays.pop("head.members", None)
-    if weight is None or weight.ndim != 2 or members is None or members.dtype.kind != "i":
-        fail(f"{arrays.file} has no meta-classifier.")
-    if clusters.max() + 1 != len(weight):
-        fail(f"{arrays.file}: {len(weight)} clusters, but a label in cluster {clusters.max()}.")
+    if members is None or members.ndim != 2 or members.dtype.kind != "i":
+        fail(f"{arrays.file} has no table of the clusters' members.")
+    if clusters.max() + 1 != len(members):
+        fail(f"{arrays.file}: {len(members)} clusters, but a label in cluster {clusters.max()}.")
     sizes = np.bincount(clusters)
     if members.shape != (len(sizes), sizes.max()) or sizes.min() == 0:
         fail(f"{arrays.file}: the clusters have other sizes than head.members.")
