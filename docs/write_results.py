@@ -31,7 +31,7 @@ APPENDIX = ROOT / "docs" / "results-appendix.md"
 PICTURES = ROOT / "docs" / "pictures"
 # the sections of the appendix in their order, by file
 SECTIONS = [
-    "current", "accuracy", "robustness", "calibration", "label_texts", "tail_weight",
+    "accuracy", "current", "robustness", "calibration", "label_texts", "tail_weight",
     "label_numbers", "speed", "heads", "scaling", "clustering", "cluster", "model_size",
     "precision", "claims", "parts", "epochs", "lexical", "few_rows", "word_vectors",
     "synchronized", "encoder", "migrating", "annif", "streaming", "did_not_help", "damaged_models",
