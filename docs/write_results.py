@@ -32,8 +32,8 @@ PICTURES = ROOT / "docs" / "pictures"
 # the sections of the appendix in their order, by file
 SECTIONS = [
     "accuracy", "current", "robustness", "calibration", "label_texts", "tail_weight",
-    "label_numbers", "speed", "heads", "scaling", "clustering", "cluster", "model_size",
-    "precision", "claims", "parts", "epochs", "lexical", "few_rows", "word_vectors",
+    "label_numbers", "speed", "large", "heads", "scaling", "clustering", "cluster", "model_size",
+    "precision", "claims", "parts", "epochs", "lexical", "few_rows", "word_vectors", "soft_targets",
     "synchronized", "encoder", "migrating", "annif", "streaming", "did_not_help", "damaged_models",
 ]  # fmt: skip
 FIGURE = re.compile(r"<!--= (.+?) -->(.*?)<!--/-->", re.DOTALL)

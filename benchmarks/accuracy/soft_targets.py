@@ -1,7 +1,7 @@
 """Soft targets in the training of the network: from the lexical memory, and from labels' texts.
 
     python benchmarks/accuracy/soft_targets.py --data DIR [--held-out 4000] [--seed 0]
-        [--only plain,memory,memory-rare,texts,start] [--evidence]
+        [--only plain,memory,memory-rare,texts,start] [--evidence] [--epochs 1]
 
 The package trains on what a row has: 1 for its labels, 0 for all others. Here other targets are
 put into the same loss, with the one-vs-all head:
@@ -136,14 +136,14 @@ def texts_of(folder: Path) -> dict[str, list[str]]:
 
 
 def fit(
-    kind: str, split: held_out.Split, seed: int, given: dict[str, list[str]], evidence: bool
+    kind: str, split: held_out.Split, given: dict[str, list[str]], args: argparse.Namespace
 ) -> InceptionXMLClassifier:
     """A default model, trained in one of the ways."""
-    clf = InceptionXMLClassifier(random_state=seed, head="ova")
+    clf = InceptionXMLClassifier(random_state=args.seed, head="ova", max_epochs=args.epochs)
     labels = sorted({label for row in split.labels for label in row})
     names = [given.get(label) or [re.sub(r"^\d+ |#\d+$", "", label)] for label in labels]
     texts = [", ".join(some) for some in names]
-    label_texts = dict(zip(labels, names, strict=True)) if evidence else None
+    label_texts = dict(zip(labels, names, strict=True)) if args.evidence else None
     train = trainer.train
 
     def changed(network: Any, data: Dataset, *rest: Any) -> Any:
@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--held-out", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=lambda n: n if n == "auto" else int(n), default="auto")
     parser.add_argument("--evidence", action="store_true")
     parser.add_argument("--only", default=",".join(KINDS))
     args = parser.parse_args()
@@ -177,7 +178,7 @@ def main() -> None:
     given = texts_of(Path(args.data))
     held_out.print_header("training, ranking")
     for kind in args.only.split(","):
-        clf = fit(kind, split, args.seed, given, args.evidence)
+        clf = fit(kind, split, given, args)
         ranker = clf._fitted_model().ranker
         tokens = ranker.reader.transform(split.held_out_texts)
         held_out.print_row(f"{kind}, network", split, ranker.network_topk(tokens, 100)[0])
