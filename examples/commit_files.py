@@ -52,22 +52,12 @@ def read_commits(name: str, repository: Path, max_files: int) -> Iterator[Commit
     subprocess.CalledProcessError
         If there is no git repository.
     """
-    command = [
-        "git",
-        "-c",
-        "core.quotepath=off",
-        "-C",
-        str(repository),
-        "log",
-        "--no-merges",
-        "--no-renames",
-        "--name-only",
-    ]
-    output = subprocess.run(
-        [*command, "--format=%x00%ct%x09%s", "HEAD", "--"], stdout=subprocess.PIPE, check=True
-    ).stdout.decode("utf-8", "replace")
+    options = ["--no-merges", "--no-renames", "--name-only", "--format=%x00%ct%x09%s"]
+    command = ["git", "-c", "core.quotepath=off", "-C", str(repository), "log", *options]
+    log = subprocess.run([*command, "HEAD", "--"], stdout=subprocess.PIPE, check=True).stdout
+    output = log.decode("utf-8", "replace")
     for entry in output.split("\0")[1:]:
-        first, *paths = entry.splitlines()
+        first, *paths = entry.split("\n")
         seconds, title = first.split("\t", 1)
         files = [f"{name}/{path}" for path in paths if path]
         if title.strip() and 0 < len(files) <= max_files:
