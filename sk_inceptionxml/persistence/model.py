@@ -20,6 +20,7 @@ from sk_inceptionxml import __version__
 from sk_inceptionxml._utils.settings import own_settings
 from sk_inceptionxml.exceptions import ModelFormatError
 from sk_inceptionxml.heads import Head
+from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.ranking.calibration import Calibration
 from sk_inceptionxml.ranking.ranker import Ranker, Reading
 from sk_inceptionxml.training.config import TrainingConfig
@@ -225,13 +226,7 @@ def load(
         log_counts = memory.take("log_counts", "f", (n_labels,)) if known else None
         weights.require_all_taken()
         memory.require_all_taken()
-    config = TrainingConfig.of(parameters, network.config.head)
-    net = make_net(network.to(place), config, len(log.history))
-    net.postponed = True  # torch would import its compiler with the optimisers
-    net.initialize()
-    _log_epochs(net, log)
-    network.eval()
-    network.fill_caches()
+    net = _net_to_predict(network.to(place), parameters, log)
     ranker = Ranker(
         reader=reader,
         labels=labels,
@@ -246,6 +241,20 @@ def load(
         stored_log_counts=log_counts,
     )
     return ranker, log, parameters
+
+
+def _net_to_predict(
+    network: InceptionXMLNetwork, parameters: Parameters, log: TrainingLog
+) -> XMCNet:
+    """The net of a trained network, which can train on."""
+    config = TrainingConfig.of(parameters, network.config.head)
+    net = make_net(network, config, len(log.history))
+    net.postponed = True  # torch would import its compiler with the optimisers
+    net.initialize()
+    _log_epochs(net, log)
+    network.eval()
+    network.fill_caches()
+    return net
 
 
 def check_manifest(data: Any) -> dict[str, Any]:
