@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import resource
 import subprocess
 import time
 from collections import Counter
@@ -104,8 +103,7 @@ def fit_and_judge(folder: Path) -> None:
         np.searchsorted(model.classes_, names),
         inverse_propensity=inverse_propensity(model.label_counts_, n_samples=len(train.data)),
     )
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"training {trained - start:.0f} s, peak memory {megabytes:.0f} MB")
+    print(f"training {trained - start:.0f} s")
     print(f"prediction {len(test.data) / (predicted - trained):.0f} titles/s")
     print(", ".join(f"{name} {report[name]:.2f}" for name in METRICS if name in report))
 

@@ -1,24 +1,19 @@
 """The example that reads the history of git repositories."""
 
 import gzip
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from _examples import load_example
 
-PATH = Path(__file__).parents[1] / "examples" / "commit_files.py"
 AUTHOR = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
 
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("commit_files", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("commit_files")
 
 
 def commit(folder, time, title, *files):

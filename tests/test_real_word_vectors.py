@@ -1,17 +1,15 @@
 """The example with GloVe's vectors, on a small package of the same layout."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from _examples import load_example
 from pyarrow import parquet
 
 from sk_inceptionxml import InceptionXMLClassifier
 
-PATH = Path(__file__).parents[1] / "examples" / "real_word_vectors.py"
 COLORS, THINGS = ["red", "blue", "green", "white"], ["boat", "kite", "house", "lamp"]
 X = [f"{color} {thing}" for color in COLORS for thing in THINGS] * 5
 Y = [text.split() for text in X]
@@ -19,9 +17,7 @@ Y = [text.split() for text in X]
 
 @pytest.fixture
 def example(monkeypatch):
-    spec = importlib.util.spec_from_file_location("real_word_vectors", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_example("real_word_vectors")
     monkeypatch.setattr(module, "load_api_docs", lambda **_: (X, Y))
     return module
 

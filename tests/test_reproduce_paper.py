@@ -1,25 +1,20 @@
 """The example on files in the repository's formats."""
 
 import gzip
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from _examples import load_example
 
-PATH = Path(__file__).parents[1] / "examples" / "reproduce_paper.py"
 TINY = "embedding_dim=16,n_filters=4,batch_size=16,lr=0.01,head__label_lr=0.1,hidden_dim=None"
 COLORS, THINGS = ["red", "blue", "green", "white"], ["kite", "boat", "lamp", "chair"]
 
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("reproduce_paper", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("reproduce_paper")
 
 
 def titles(n):

@@ -45,12 +45,17 @@ def read(folder: str, part: str) -> list[dict[str, Any]]:
     return []
 
 
+def without_number(label: str) -> str:
+    """What a label says, of one such as "cart#2597" or "5360 cereals"."""
+    return re.sub(r"^\d+ |#\d+$", "", label)
+
+
 def texts_of(folder: str, labels: list[str]) -> dict[str, Any]:
     """Texts by label."""
     given = read(folder, "label_texts")
     if given:
         return {d["label"]: [*d["names"], d["definition"]] for d in given}
-    return {label: re.sub(r"^\d+ |#\d+$", "", label) for label in labels}
+    return {label: without_number(label) for label in labels}
 
 
 def evaluate(clf: InceptionXMLClassifier, rows: list[dict[str, Any]], k: int) -> Any:

@@ -15,7 +15,7 @@ put into the same loss, with the one-vs-all head:
   the label's text instead of a random one (PRIME's idea).
 
 Printed are the metrics of the network alone and of the fused ranking, on rows held out of the
-training part. A label's text is its names in ``label_texts.jsonl.gz``, where there is such a file,
+training part. A label's text is its names in ``label_texts.jsonl(.gz)``, where there is one,
 or the label without its number. With ``--evidence``, ``fit`` gets the texts as ``label_texts``,
 too.
 """
@@ -23,9 +23,6 @@ too.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +36,7 @@ import held_out
 import numpy as np
 import scipy.sparse as sp
 import torch
+from label_texts import read, without_number
 
 from sk_inceptionxml import InceptionXMLClassifier
 from sk_inceptionxml._utils.sparse import column_counts
@@ -108,8 +106,8 @@ def with_texts(data: Dataset, reader: TokenVectorizer, texts: list[str]) -> Data
     together.data *= together.data > 0.1
     together.setdiag(1.0)
     together.eliminate_zeros()
-    tokens = reader.transform([*(data.rows.texts or ()), *texts], full=True)
     all_texts = [*(data.rows.texts or ()), *texts]
+    tokens = reader.transform(all_texts, full=True)
     targets = sp.csr_array(sp.vstack([Y, together], format="csr"))
     targets.sort_indices()
     return Dataset(Rows(tokens, all_texts), targets)
@@ -126,22 +124,13 @@ def start_from_texts(network: Any, reader: TokenVectorizer, texts: list[str]) ->
         head.weight.copy_(start_vectors(head.weight.data, means[0], others, counts, n)[0])
 
 
-def texts_of(folder: Path) -> dict[str, list[str]]:
-    """Names of labels by the file; none where there is no file."""
-    path = folder / "label_texts.jsonl.gz"
-    if not path.exists():
-        return {}
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        return {entry["label"]: entry["names"] for entry in map(json.loads, stream)}
-
-
 def fit(
     kind: str, split: held_out.Split, given: dict[str, list[str]], args: argparse.Namespace
 ) -> InceptionXMLClassifier:
     """A default model, trained in one of the ways."""
     clf = InceptionXMLClassifier(random_state=args.seed, head="ova", max_epochs=args.epochs)
     labels = sorted({label for row in split.labels for label in row})
-    names = [given.get(label) or [re.sub(r"^\d+ |#\d+$", "", label)] for label in labels]
+    names = [given.get(label) or [without_number(label)] for label in labels]
     texts = [", ".join(some) for some in names]
     label_texts = dict(zip(labels, names, strict=True)) if args.evidence else None
     train = trainer.train
@@ -175,7 +164,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(KINDS))
     args = parser.parse_args()
     split = held_out.load(args.data, args.held_out)
-    given = texts_of(Path(args.data))
+    given = {entry["label"]: entry["names"] for entry in read(args.data, "label_texts")}
     held_out.print_header("training, ranking")
     for kind in args.only.split(","):
         clf = fit(kind, split, given, args)

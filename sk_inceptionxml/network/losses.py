@@ -229,7 +229,7 @@ def one_vs_all_loss_and_best(
 
 def prior_logit(counts: Tensor, n_rows: int) -> Tensor:
     """Logit of the smoothed frequency of every label: the bias at which training starts."""
-    if counts.is_meta:
+    if counts.is_meta:  # a shape alone, for which torch would import its compiler
         return torch.empty(len(counts), device=counts.device)
     p = ((counts.float() + 0.5) / (n_rows + 1.0)).clamp_(max=0.99)
     return torch.log(p / (1 - p)).clamp_(min=-math.log(1e7))
