@@ -73,6 +73,7 @@ from sk_inceptionxml.text import (
 )
 from sk_inceptionxml.text.embeddings import check_embeddings
 from sk_inceptionxml.training.config import TrainingConfig
+from sk_inceptionxml.training.label_rows import label_rows
 from sk_inceptionxml.training.log import TrainingLog
 from sk_inceptionxml.training.new_labels import learn_more
 from sk_inceptionxml.training.start import network_config, start_network
@@ -677,7 +678,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         head = self._head(labels.n_labels, former)
         checkpoint = None
         if not one_pass:
-            checkpoint = self._open_checkpoint(reader, data, head, given, seed, former)
+            checkpoint = self._open_checkpoint(reader, data, head, given, seed, former, texts)
         seed = seed if checkpoint is None else checkpoint.seed
         random_state = np.random.RandomState(seed)
         train_data, held_out = split(data, self.validation_fraction, random_state, given)
@@ -687,8 +688,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         held_out = as_unseen(held_out, data, reader)
         with gradients():
             learn = None if one_pass else train_network
+            further = label_rows(train_data, texts, reader, random_state)
             net = self._train(
-                train_data, held_out, reader, head, random_state, checkpoint, former, learn
+                train_data, held_out, reader, head, random_state, checkpoint, former, learn, further
             )
         memory = None
         if self.n_neighbors:
@@ -758,6 +760,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         checkpoint: Checkpoint | None,
         former: _Model | None,
         train_network: Callable[..., Any] | None,
+        further: Dataset | None,
     ) -> Any:
         """The trained net; where nothing trains it, one pass does."""
         if former is not None:
@@ -776,10 +779,10 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             )
         config = self._training_config(head)
         if train_network is None:
-            return first_pass(network, data, config, random_state)
+            return first_pass(network, data, config, random_state, further)
         watched = self.early_stopping or (len(held_out) and held_out.place is None)
         validation = held_out.data if watched else None
-        return train_network(network, data, config, random_state, validation, checkpoint)
+        return train_network(network, data, config, random_state, validation, checkpoint, further)
 
     def _open_checkpoint(
         self,
@@ -789,6 +792,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         given: Dataset | None,
         seed: int,
         former: _Model | None,
+        texts: LabelTexts | None,
     ) -> Checkpoint | None:
         if self.checkpoint_dir is None:
             return None
@@ -805,6 +809,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
             reader.n_tokens_,
             data,
             given,
+            texts,
         )
         is_drawn = self.random_state is None
         return Checkpoint(self.checkpoint_dir, described, seed, is_drawn=is_drawn)

@@ -47,6 +47,38 @@ def test_none_changes_nothing():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("head", ["ova", "sync"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_the_network_learns_from_texts_what_no_title_says(head, method):
+    """The word of a label's text stands in titles of every label alike."""
+    words = [f"word{i}" for i in range(4)]
+    titles = [f"title{i} {word}" for i in range(4) for word in words] * 2
+    labels = [[f"label {i}"] for i in range(4) for _ in words] * 2
+    texts = {f"label {i}": word for i, word in enumerate(words)}
+    found = []
+    for given in (None, texts):
+        clf = small(
+            head=head,
+            embeddings="random",
+            embedding_dim=32,
+            n_filters=8,
+            dropout=0.0,
+            word_dropout=0.0,
+            classifier_dropout=0.0,
+            n_neighbors=0,
+            max_epochs=30,
+            batch_size=8,
+            lr=0.02,
+            validation_fraction=0,
+        )
+        for _ in range(1 if method == "fit" else 20):
+            getattr(clf, method)(titles, labels, label_texts=given)
+        ranker = clf._fitted_model().ranker
+        top, _ = ranker.network_topk(ranker.reader.transform(words, full=True), 1)
+        found.append(np.mean(top[:, 0] == np.arange(4)))
+    assert found[0] <= 0.5 < found[1]
+
+
 def test_a_saved_model_keeps_its_texts(fitted, tmp_path):
     fitted.save(tmp_path / "m")
     loaded = InceptionXMLClassifier.load(tmp_path / "m")

@@ -1,7 +1,7 @@
 """Soft targets in the training of the network: from the lexical memory, and from labels' texts.
 
     python benchmarks/accuracy/soft_targets.py --data DIR [--held-out 4000] [--seed 0]
-        [--only plain,memory,memory-rare,texts,start] [--evidence] [--epochs 1]
+        [--only plain,memory,memory-rare,texts,start,rows] [--evidence] [--epochs 1]
 
 The package trains on what a row has: 1 for its labels, 0 for all others. Here other targets are
 put into the same loss, with the one-vs-all head:
@@ -12,12 +12,14 @@ put into the same loss, with the one-vs-all head:
 * ``texts``: the label's text is a further row, whose targets are the label itself and, by the share
   of its rows that have them, the labels that go with it (Gandalf's idea);
 * ``start``: no soft target; label vectors start in the direction of the encoder's feature of
-  the label's text instead of a random one (PRIME's idea).
+  the label's text instead of a random one (PRIME's idea);
+* ``rows``: no soft target; a label's text stands in for the title of one of its rows, for some of
+  the labels in each epoch. This is what the package does with ``label_texts``.
 
 Printed are the metrics of the network alone and of the fused ranking, on rows held out of the
 training part. A label's text is its names in ``label_texts.jsonl(.gz)``, where there is one,
-or the label without its number. With ``--evidence``, ``fit`` gets the texts as ``label_texts``,
-too.
+or the label without its number. With ``--evidence``, the ranking gets the texts as ``label_texts``,
+too; ``rows`` has them always.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ from sk_inceptionxml.training import trainer
 from sk_inceptionxml.training.batches import TokenDataset
 from sk_inceptionxml.training.new_labels import label_means, start_vectors
 
-KINDS = ["plain", "memory", "memory-rare", "texts", "start"]
+KINDS = ["plain", "memory", "memory-rare", "texts", "start", "rows"]
 SHARE = 0.5  # of the memory's score
 BEST = 20  # labels of a row that the memory adds
 RARE = 10  # rows of a rare label
@@ -132,10 +134,14 @@ def fit(
     labels = sorted({label for row in split.labels for label in row})
     names = [given.get(label) or [without_number(label)] for label in labels]
     texts = [", ".join(some) for some in names]
-    label_texts = dict(zip(labels, names, strict=True)) if args.evidence else None
+    given_texts = dict(zip(labels, names, strict=True))
+    label_texts = given_texts if args.evidence or kind == "rows" else None
     train = trainer.train
 
     def changed(network: Any, data: Dataset, *rest: Any) -> Any:
+        rest = rest[:-1]  # the last one are the label texts
+        if kind == "plain":
+            return train(network, data, *rest)
         reader = TokenVectorizer().fit(split.texts)
         assert reader.n_tokens_ == len(network.embedding.weight)
         if kind == "start":
@@ -148,7 +154,7 @@ def fit(
         with soft_targets():
             return train(network, data, *rest)
 
-    if kind == "plain":
+    if kind == "rows":
         return clf.fit(split.texts, split.labels, label_texts=label_texts)
     return clf._fit_by(changed, split.texts, split.labels, None, None, label_texts)
 

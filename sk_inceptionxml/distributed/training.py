@@ -7,6 +7,7 @@ goes on, or stops. So neither a checkpoint nor an early stop leaves a rank waiti
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -20,13 +21,15 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from sk_inceptionxml.data import Dataset, Rows
+from sk_inceptionxml.data import Dataset
 from sk_inceptionxml.metrics import ndcg_at_k
 from sk_inceptionxml.network.config import NetworkConfig
 from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.ranking.batched import network_topk
 from sk_inceptionxml.text import PADDING, Tokens
+from sk_inceptionxml.training.batches import TokenDataset
 from sk_inceptionxml.training.config import TrainingConfig
+from sk_inceptionxml.training.label_rows import training_rows
 from sk_inceptionxml.training.net import XMCNet
 from sk_inceptionxml.training.snapshot import Generators, Snapshot, restore, take_snapshot
 from sk_inceptionxml.training.trainer import (
@@ -57,9 +60,8 @@ class Plan:
     config : TrainingConfig
     network : NetworkConfig
         That of the whole network.
-    tokens : Tokens
-        Training rows.
-    weight : ndarray of shape (n_rows,) or None
+    rows : TokenDataset
+        Training rows, without their labels.
     random_state : RandomState
         From which every rank draws its generators.
     sizes : dict of str to list of int
@@ -72,8 +74,7 @@ class Plan:
 
     config: TrainingConfig
     network: NetworkConfig
-    tokens: Tokens
-    weight: np.ndarray | None
+    rows: TokenDataset
     random_state: np.random.RandomState
     sizes: dict[str, list[int]]
     watched: Tokens | None
@@ -89,6 +90,7 @@ def lead(
     random_state: np.random.RandomState,
     validation: Dataset | None = None,
     store: StateStore | None = None,
+    further: Dataset | None = None,
 ) -> XMCNet:
     """``train`` on rank 0, while all others ``follow``; the net is that of a single process.
 
@@ -97,11 +99,20 @@ def lead(
     sizes = table_sizes(network.head, shards)
     tokens = None if validation is None else validation.tokens
     n_epochs = config.n_epochs(len(data))
+    rows = training_rows(data, config, further)
+    unlabelled = _with_labels(rows, sp.csr_array((rows.Y.shape[0], 0)))
     # a user's callbacks watch on rank 0 alone
     shared = replace(config, callbacks=None, verbose=0)
-    known = network.config, data.tokens, data.weight, random_state, sizes, tokens, store is not None
+    known = (
+        network.config,
+        unlabelled,
+        random_state,
+        sizes,
+        tokens,
+        store is not None,
+    )
     ranks.from_first(Plan(shared, *known))
-    parts = [(shard, sp.csr_array(data.Y[:, shard.columns])) for shard in shards]
+    parts = [(shard, sp.csr_array(rows.Y[:, shard.columns])) for shard in shards]
     clusters = network.head.clusters()
     plan = Plan(config, *known)
     shard, Y = ranks.one_each(parts)
@@ -176,7 +187,7 @@ def _train_shard(
         kept = DividedStore(ranks, plan.sizes, store, start, clusters)
     net = run_epochs(
         part,
-        Dataset(Rows(plan.tokens), Y, plan.weight),
+        _with_labels(plan.rows, Y),
         plan.config,
         generators,
         measure,
@@ -185,6 +196,13 @@ def _train_shard(
         further=[masks],
     )
     return net, generators
+
+
+def _with_labels(rows: TokenDataset, Y: sp.csr_array) -> TokenDataset:
+    """The same rows with other labels."""
+    new = copy.copy(rows)
+    new.Y = Y
+    return new
 
 
 def ranked_quality(

@@ -26,6 +26,7 @@ from sk_inceptionxml import __version__
 from sk_inceptionxml.data import Dataset
 from sk_inceptionxml.exceptions import ModelFormatError
 from sk_inceptionxml.heads import Head
+from sk_inceptionxml.ranking.label_texts import LabelTexts
 from sk_inceptionxml.text import Tokens
 from sk_inceptionxml.text.embeddings import pretrained_vectors
 from sk_inceptionxml.training.snapshot import Snapshot
@@ -75,6 +76,7 @@ def describe_training(
     n_tokens: int,
     data: Dataset,
     validation: Dataset | None,
+    label_texts: LabelTexts | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Data and parameters that decide what a training leads to, as plain data.
 
@@ -94,6 +96,7 @@ def describe_training(
         Rows of ``fit``, before any is held out.
     validation : Dataset or None
         Rows that were given to be held out.
+    label_texts : LabelTexts or None
 
     Returns
     -------
@@ -106,10 +109,16 @@ def describe_training(
         "y": _digest(*_arrays_of(data.Y, data.Y.shape[1])),
         "sample_weight": None if data.weight is None else _digest(data.weight),
         "validation_data": None,
+        "label_texts": None,
     }
     if validation is not None:
         arrays = *_arrays_of(validation.tokens), *_arrays_of(validation.Y)
         content["validation_data"] = _digest(*arrays)
+    if label_texts is not None:
+        order = np.argsort(label_texts.owner, kind="stable")
+        content["label_texts"] = _digest(
+            "\0".join(label_texts.texts[i] for i in order), label_texts.owner[order]
+        )
     described = {
         name: list(map(int, value)) if name == "kernel_sizes" else _scalar(value)
         for name, value in parameters.items()

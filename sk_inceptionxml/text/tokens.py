@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,6 +142,18 @@ class Tokens:
         counts = sp.csr_array((data, ids, offsets), shape=(len(self), n_tokens - first))
         counts.sum_duplicates()
         return counts
+
+
+def stack_tokens(parts: Sequence[Tokens], storage: Storage = MEMORY) -> Tokens:
+    """Return the rows of several, one below the other; all have weights, or none."""
+    with storage.writer(np.int32) as ids, storage.writer(np.float32) as weights:
+        for part in parts:
+            ids.append(part.ids)
+            if part.weights is not None:
+                weights.append(part.weights)
+        offsets = row_offsets(np.concatenate([part.lengths for part in parts]))
+        has_weights = parts[0].weights is not None
+        return Tokens(ids.finish(), offsets, weights.finish() if has_weights else None)
 
 
 def row_offsets(lengths: np.ndarray) -> np.ndarray:

@@ -30,6 +30,10 @@ class TokenDataset(Dataset):
     shuffle_words, word_dropout : bool, float
         Augmentation: words in random order, words left out at this rate.
     sample_weight : ndarray of shape (n_rows,), optional
+    n_always : int, optional
+        Rows that every epoch has; it takes a sample of the others.
+    n_others : int
+        Size of the sample.
     """
 
     def __init__(
@@ -40,13 +44,25 @@ class TokenDataset(Dataset):
         shuffle_words: bool = False,
         word_dropout: float = 0.0,
         sample_weight: np.ndarray | None = None,
+        n_always: int | None = None,
+        n_others: int = 0,
     ) -> None:
         self.tokens, self.Y, self.max_len = tokens, Y, max_len
         self.shuffle_words, self.word_dropout = shuffle_words, word_dropout
         self.sample_weight = sample_weight
+        self.n_always = len(tokens) if n_always is None else n_always
+        self.n_others = n_others
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        """Rows of an epoch."""
+        return self.n_always + self.n_others
+
+    def draw_epoch(self, rng: np.random.Generator) -> np.ndarray:
+        """Numbers of the rows of an epoch, in random order."""
+        if not self.n_others:
+            return rng.permutation(self.n_always)
+        some = rng.permutation(len(self.tokens) - self.n_always)[: self.n_others]
+        return rng.permutation(np.concatenate([np.arange(self.n_always), self.n_always + some]))
 
     def __getitems__(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         ids, weights = pad(self.tokens.take(rows))
@@ -111,7 +127,7 @@ class LengthBucketedBatches:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        order = self.rng.permutation(len(self.dataset))
+        order = self.dataset.draw_epoch(self.rng)
         lengths = self.dataset.tokens.lengths
         together = self.batch_size * SORTED_TOGETHER
         batches = []

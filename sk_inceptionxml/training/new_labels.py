@@ -25,6 +25,7 @@ from sk_inceptionxml.ranking.ranker import Ranker
 from sk_inceptionxml.text import Tokens
 
 from .config import TrainingConfig
+from .label_rows import label_rows
 from .log import TrainingLog
 from .net import XMCNet
 from .optimizers import move_rows
@@ -77,7 +78,8 @@ def learn_more(
     starting[n_known:] = True
     if starting.any():
         start_labels(net, np.flatnonzero(starting), data, config.max_len, n_samples)
-    train_pass(net, data, config, random_state)
+    further = label_rows(data, texts, ranker.reader, random_state)
+    train_pass(net, data, config, random_state, further)
     memory = ranker.memory
     if memory is not None and features is not None:
         memory = memory.add(features, data.Y)

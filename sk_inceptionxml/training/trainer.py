@@ -30,6 +30,7 @@ from .callbacks import (
     Validation,
 )
 from .config import TrainingConfig
+from .label_rows import training_rows
 from .log import best_epoch
 from .net import XMCNet
 from .snapshot import Generators, Snapshot, restore, take_snapshot
@@ -54,6 +55,7 @@ def train(
     random_state: np.random.RandomState,
     validation: Dataset | None = None,
     store: StateStore | None = None,
+    further: Dataset | None = None,
 ) -> XMCNet:
     """Train a network; the returned net's module is in evaluation mode.
 
@@ -69,6 +71,8 @@ def train(
         Rows that are ranked after every epoch.
     store : StateStore or None
         Where the state is saved after every epoch, and the state to go on from, if it has one.
+    further : Dataset or None
+        Rows of which each epoch takes some: texts of labels.
 
     Raises
     ------
@@ -82,7 +86,8 @@ def train(
     if validation is not None:
         measure = partial(network_ndcg, data=validation, max_len=config.max_len)
     generators = draw_generators(random_state, device)
-    return run_epochs(network.to(device), data, config, generators, measure, store)
+    rows = training_rows(data, config, further)
+    return run_epochs(network.to(device), rows, config, generators, measure, store)
 
 
 def draw_generators(random_state: np.random.RandomState, device: torch.device) -> Generators:
@@ -95,7 +100,7 @@ def draw_generators(random_state: np.random.RandomState, device: torch.device) -
 
 def run_epochs(
     network: InceptionXMLNetwork,
-    data: Dataset,
+    rows: TokenDataset,
     config: TrainingConfig,
     generators: Generators,
     measure: Callable[[InceptionXMLNetwork], float] | None,
@@ -107,7 +112,8 @@ def run_epochs(
 
     Parameters
     ----------
-    network, data, config, store : as in ``train``
+    network, config, store : as in ``train``
+    rows : TokenDataset
     generators : Generators
     measure : callable or None
         Takes the network after every epoch, in evaluation mode, and gives its nDCG@5.
@@ -116,7 +122,7 @@ def run_epochs(
     further : sequence of callbacks
         They come before all others.
     """
-    n_epochs = config.n_epochs(len(data))
+    n_epochs = config.n_epochs(rows.n_always)
     snapshot = None if store is None else store.snapshot
     n_done = 0 if snapshot is None else len(snapshot.plain["epochs"])
     watch = Validation(measure, config.early_stopping)
@@ -148,14 +154,18 @@ def run_epochs(
             if config.early_stopping and watch.best is None and best_epoch(net.history):
                 watch.best = {k: v.clone() for k, v in network.state_dict().items()}
             n_left = 0 if snapshot.plain["finished"] else n_left
-        net.partial_fit(make_dataset(data, config), epochs=n_left)
+        net.partial_fit(rows, epochs=n_left)
         if net.interrupted_ and not stop.stopped:
             _close_interrupted(net, n_epochs)
     return net
 
 
 def train_pass(
-    net: XMCNet, data: Dataset, config: TrainingConfig, random_state: np.random.RandomState
+    net: XMCNet,
+    data: Dataset,
+    config: TrainingConfig,
+    random_state: np.random.RandomState,
+    further: Dataset | None = None,
 ) -> XMCNet:
     """Train one pass at a constant rate, from the state of the net and its optimisers.
 
@@ -175,7 +185,7 @@ def train_pass(
         callbacks.append(Progress(1))
     net.callbacks = [*_named(callbacks), *(config.callbacks or [])]
     net.initialize_callbacks()
-    dataset = make_dataset(data, config)
+    dataset = training_rows(data, config, further)
     network.head.begin_epoch(1, 1)
     with in_training(network, config.head, dropout):
         net.notify("on_train_begin", X=dataset, y=None)
@@ -191,11 +201,12 @@ def first_pass(
     data: Dataset,
     config: TrainingConfig,
     random_state: np.random.RandomState,
+    further: Dataset | None = None,
 ) -> XMCNet:
     """One pass of a network just built; the net goes on to the passes that follow."""
     net = make_net(network.to(resolve_device(config.device)), config, 1)
     net.initialize()
-    return train_pass(net, data, config, random_state)
+    return train_pass(net, data, config, random_state, further)
 
 
 @contextmanager
@@ -215,18 +226,6 @@ def in_training(
         network.round_weights()
         network.keep_labels_in(getattr(torch, head.label_dtype))
     network.fill_caches()
-
-
-def make_dataset(data: Dataset, config: TrainingConfig) -> TokenDataset:
-    """Rows with the augmentation that the parameters ask for."""
-    return TokenDataset(
-        data.tokens,
-        data.Y,
-        config.max_len,
-        shuffle_words=config.shuffle_words,
-        word_dropout=config.word_dropout,
-        sample_weight=data.weight,
-    )
 
 
 def make_net(

@@ -17,7 +17,8 @@ from sk_inceptionxml.training.start import start_network
 
 N_TOKENS, N_LABELS, BATCH = 40, 23, 16
 N_ROWS = 4 * BATCH + 1  # the last batch of an epoch leaves the second of two ranks without a row
-EPOCHS = 2  # of five steps
+N_LABEL_ROWS = 30  # of which an epoch takes ten
+EPOCHS = 2  # of five steps, also with label texts
 
 PLAIN = {"classifier_dropout": 0.0}
 SYNC = {**PLAIN, "meta_dropout": 0.0, "n_clusters": 7, "beam_size": 2, "max_negatives": None}
@@ -28,6 +29,8 @@ HEADS = {
     "sync, adam": SyncXML(**SYNC, label_optimizer="adam"),
     "sync, own negatives": SyncXML(**SYNC, share_negatives=False, teacher_forcing=False),
 }
+
+WITH_TEXTS = ["ova, adam", "sync, adagrad"]
 
 TITLES = ["red wooden boat", "blue wooden boat", "red kite", "blue kite", "old house", "leaf boat"]
 LABELS = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"], ["house"], ["leaf"]]
@@ -48,14 +51,24 @@ class Kept:
         return nullcontext()
 
 
-def problem(head):
-    """Arguments of ``train``: everything is in double precision, and nothing is random."""
-    rng = np.random.default_rng(0)
-    lengths = rng.integers(1, 7, N_ROWS)
+def label_rows():
+    """Rows of which an epoch takes some."""
+    return rows(N_LABEL_ROWS, 1)
+
+
+def rows(n, seed):
+    """Random rows with random labels."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 7, n)
     ids = rng.integers(2, N_TOKENS, lengths.sum()).astype(np.int32)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    Y = sp.csr_array((rng.random((N_ROWS, N_LABELS)) < 0.12).astype(np.float32))
-    data = Dataset(Rows(Tokens(ids, offsets, None)), Y)
+    Y = sp.csr_array((rng.random((n, N_LABELS)) < 0.12).astype(np.float32))
+    return Dataset(Rows(Tokens(ids, offsets, None)), Y)
+
+
+def problem(head):
+    """Arguments of ``train``: everything is in double precision, and nothing is random."""
+    data = rows(N_ROWS, 0)
     parameters = InceptionXMLClassifier(
         **{**SMALL, "max_epochs": EPOCHS, "batch_size": BATCH, "dropout": 0.0},
         word_dropout=0.0,

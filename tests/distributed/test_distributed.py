@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from _problem import HEADS, LABELS, MANY, TITLES, Kept, problem  # noqa: E402
+from _problem import (  # noqa: E402
+    HEADS,
+    LABELS,
+    MANY,
+    TITLES,
+    WITH_TEXTS,
+    Kept,
+    label_rows,
+    problem,
+)
 
 from sk_inceptionxml import InceptionXMLClassifier  # noqa: E402
 from sk_inceptionxml.distributed import fit_distributed  # noqa: E402
@@ -50,12 +59,16 @@ def results(out):
     return {name: [part[name] for part in found] for name in found[0]}
 
 
-@pytest.mark.parametrize("name", HEADS)
-def test_ten_steps_are_those_of_one_process(name, results):
-    expected, (found, _) = Kept(), results[f"ten steps: {name}"]
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, "ten steps") for name in HEADS), *((name, "label texts") for name in WITH_TEXTS)],
+)
+def test_ten_steps_are_those_of_one_process(name, kind, results):
+    expected, (found, _) = Kept(), results[f"{kind}: {name}"]
     network, *rest = problem(HEADS[name])
     start = {k: v.numpy().copy() for k, v in network.state_dict().items()}
-    train(network, *rest, store=expected)
+    further = label_rows() if kind == "label texts" else None
+    train(network, *rest, store=expected, further=further)
     assert found.arrays.keys() == expected.last.arrays.keys()
     moved = 0.0
     for key, array in expected.last.arrays.items():

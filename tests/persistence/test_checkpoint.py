@@ -220,6 +220,21 @@ def test_other_parameters_are_named(message, complete):
     assert not isinstance(error.value, ModelFormatError)
 
 
+def test_label_texts_are_rows_of_the_training(complete, tmp_path):
+    texts = {f"label {i}": WORDS[i] for i in range(12)}
+    with pytest.raises(ValueError, match="other data: label_texts differ"):
+        tiny(checkpoint_dir=complete).fit(TEXTS, LABELS, label_texts=texts)
+    with pytest.raises(Crash):
+        tiny(callbacks=[("crash", CrashAt(2))], checkpoint_dir=tmp_path).fit(
+            TEXTS, LABELS, label_texts=texts
+        )
+    with pytest.raises(ValueError, match="other data: label_texts differ"):
+        tiny(checkpoint_dir=tmp_path).fit(TEXTS, LABELS, label_texts=texts | {"label 3": "other"})
+    backwards = dict(reversed(texts.items()))
+    resumed = tiny(checkpoint_dir=tmp_path).fit(TEXTS, LABELS, label_texts=backwards)
+    assert_same(resumed, tiny().fit(TEXTS, LABELS, label_texts=texts))
+
+
 def test_other_data_are_named(complete):
     texts, labels = make_rows(seed=5)
     clf = tiny(checkpoint_dir=complete)
