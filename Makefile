@@ -19,6 +19,7 @@ test-annif: .venv-annif/.installed  ## run the backend under the real Annif, at 
 
 test-gpu: .venv/.installed  ## run the whole script for a GPU, on the CPU and at small sizes
 	$(BIN)/python benchmarks/gpu.py --device cpu --quick
+	$(BIN)/python benchmarks/gpu.py --device cpu --quick --only compiled
 
 doctest: .venv/.installed-test
 	$(BIN)/python -m pytest --doctest-modules sk_inceptionxml -q

@@ -39,7 +39,7 @@ from gpu_problem import (
     paper,
     spread_shortlists,
 )
-from gpu_speed import PHASES, costs, synchronize
+from gpu_speed import PHASES, compiled, costs, synchronize
 
 import sk_inceptionxml
 from sk_inceptionxml import InceptionXMLClassifier
@@ -172,6 +172,14 @@ def sizes(run: Run) -> None:
         run.phase(name, needs, partial(cost, name, parameters))
 
 
+def compiled_training(quick: bool, device: torch.device, seconds: float) -> dict[str, Any]:
+    """What ``compile`` does to the pace of a training, at the smaller size."""
+    problem = make_problem(TATE.smaller(1500, 300) if quick else TATE)
+    parameters = default(OneVsAll(), quick)
+    make = partial(make_network, problem, parameters)
+    return compiled(make, problem.data, parameters, device, seconds)
+
+
 def whole_estimator(quick: bool, device: str) -> dict[str, Any]:
     """A fit from raw text at the smaller size, and a prediction split into its parts."""
     shape = TATE.smaller(1500, 300) if quick else TATE
@@ -256,6 +264,9 @@ def table(result: dict[str, Any]) -> str:
         said = part.get("skipped") or part.get("error")
         if said is None and "equal" in part:
             said = "equal" if part["equal"] else "NOT EQUAL"
+        if said is None and "compiled" in part:
+            pace = {k: v["rows_s"] for k, v in part.items() if isinstance(v, dict)}
+            said = ", ".join(f"{k} {v:,.0f} rows/s" for k, v in pace.items())
         if said is None and "predict_s" in part:
             split = ", ".join(f"{k} {v}" for k, v in part["predict_s"].items())
             said = f"fit {part['fit_s']} s; {part['predict_rows_s']:,.0f} rows/s ({split} s)"
@@ -312,6 +323,9 @@ def main(argv: list[str] | None = None) -> int:
         work = partial(trainings_equal, head, device, quick)
         run.phase(f"training/{head}", 8.0 if quick else 45.0, work)
     sizes(run)
+    if not quick or (args.only and "compiled".startswith(args.only)):  # a minute on a CPU
+        work = partial(compiled_training, quick, device, args.seconds)
+        run.phase("compiled", 45.0, work)
     work = partial(whole_estimator, quick, str(device))
     run.phase("estimator", 10.0 if quick else 60.0, work)
     run.write()

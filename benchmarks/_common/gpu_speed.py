@@ -29,6 +29,7 @@ from sk_inceptionxml.training.trainer import in_training, make_net
 PACKAGE = str(Path(sk_inceptionxml.__file__).parent)
 PHASES = ("batch", "to_device", "forward", "loss", "backward", "checks", "optimizers")
 CANDIDATES = 100  # labels a row, as the fusion asks for
+COMPILED_BY = 40  # steps, among which are texts of every length
 ROWS_AT_ONCE = 8192
 TOP = 12
 BUSY = 0.6  # share of the time below which the device waits for the host
@@ -71,9 +72,12 @@ def throughput(
     parameters: dict[str, Any],
     device: torch.device,
     seconds: float,
+    warm_up: int | None = None,
 ) -> dict[str, Any]:
     """Rows/s of the training that ``fit`` does, callbacks included, for some seconds."""
-    watch = Stopwatch(seconds, warm_up=1 if device.type == "cpu" else 20)
+    if warm_up is None:
+        warm_up = 1 if device.type == "cpu" else 20
+    watch = Stopwatch(seconds, warm_up)
     changes = {"max_epochs": 1000, "early_stopping": False}
     with Peak(device) as peak:
         run_training(network, data, parameters, device, callbacks=[("stopwatch", watch)], **changes)
@@ -312,6 +316,30 @@ def prediction(
             rows += len(some)
         took = time.perf_counter() - start
     return {"rows_s": round(rows / took, 1), "labels_a_row": k, "peak_mb": peak.mb}
+
+
+def compiled(
+    make: Callable[[], InceptionXMLNetwork],
+    data: Dataset,
+    parameters: dict[str, Any],
+    device: torch.device,
+    seconds: float,
+) -> dict[str, Any]:
+    """Rows/s of the training with the encoder as it is and compiled, also by CUDA graphs."""
+    found: dict[str, Any] = {}
+    graphs = {"CUDA graphs": "reduce-overhead"} if device.type == "cuda" else {}
+    for name, mode in ({"as it is": False, "compiled": True} | graphs).items():
+        start = time.perf_counter()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", RuntimeWarning)
+            found[name] = throughput(
+                make(), data, parameters | {"compile": mode}, device, seconds, COMPILED_BY
+            )
+        found[name]["seconds"] = round(time.perf_counter() - start, 1)
+        said = [str(w.message) for w in caught if "could not be compiled" in str(w.message)]
+        if said:
+            found["error"] = f"{name}: {said[0]}"
+    return found
 
 
 def as_run(precision: str, parameters: dict[str, Any]) -> dict[str, Any]:

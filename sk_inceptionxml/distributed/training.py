@@ -101,7 +101,8 @@ def lead(
     n_epochs = config.n_epochs(len(data))
     rows = training_rows(data, config, further)
     unlabelled = _with_labels(rows, sp.csr_array((rows.Y.shape[0], 0)))
-    # a user's callbacks watch on rank 0 alone
+    # norms over all ranks cannot be compiled; a user's callbacks watch on rank 0 alone
+    config = replace(config, compile=False)
     shared = replace(config, callbacks=None, verbose=0)
     known = (
         network.config,

@@ -11,7 +11,7 @@ which multiply the words from the left, so that the result is that on ``max_len`
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,7 @@ from sk_inceptionxml.network.layers import (
     Dropout,
     SpectralWeight,
     UninitialisedLinear,
+    masked,
 )
 
 
@@ -123,7 +124,14 @@ class InceptionEncoder(nn.Module):
         Adds a linear map of the average word vector to the feature.
     generator : torch.Generator, optional
         Source of the initial weights.
+
+    Attributes
+    ----------
+    compiled : callable or None
+        What stands in for ``encode`` in training.
     """
+
+    compiled: Callable[..., Tensor] | None = None
 
     def __init__(
         self,
@@ -163,11 +171,26 @@ class InceptionEncoder(nn.Module):
 
         ``lengths`` (B,), the number of words, is used by the embedding skip alone.
         """
-        x = self.embed_dropout(x)
+        encode = self.encode if self.compiled is None or not self.training else self.compiled
+        return encode(x, lengths, self.draw_masks(x))
+
+    def draw_masks(self, x: Tensor) -> list[Tensor | None]:
+        """Masks of the three dropouts for embedded words (B, S, E)."""
+        n, _, width = x.shape
+        n_filters, n_channels = len(self.project), len(self.branches.bias)
+        return [
+            self.embed_dropout.mask(x.shape, x),
+            self.project_dropout.mask((n, n_filters, width), x),
+            self.branch_dropout.mask((n, n_channels, self.branches.out_length), x),
+        ]
+
+    def encode(self, x: Tensor, lengths: Tensor, masks: Sequence[Tensor | None]) -> Tensor:
+        """``forward`` under given masks, which draws no random number."""
+        x = masked(x, masks[0])
         filters = self.project[:, : x.shape[1]] @ self.enhance(x)  # (B, F, S)
         h = filters @ x + self.project_bias[:, None]  # (B, F, E)
-        h = self.project_dropout(self.project_norm(F.gelu(h)))
-        h = self.branch_dropout(self.branch_norm(F.gelu(self.branches(h))))
+        h = masked(self.project_norm(F.gelu(h)), masks[1])
+        h = masked(self.branch_norm(F.gelu(self.branches(h))), masks[2])
         feature = self.second_norm(F.gelu(self.second(h))).flatten(1)
         if self.skip is not None:
             mean = x.sum(1) / lengths.clamp(min=1).to(x.dtype).sqrt()[:, None]

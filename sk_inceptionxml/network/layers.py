@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,23 +12,34 @@ from torch import Tensor, nn
 PRETENDS = False  # that the host runs ahead of the CPU too; tests set it
 
 
-def fast_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
-    """Inverted dropout whose mask costs one random byte an element instead of one double.
+def dropout_mask(
+    shape: Sequence[int],
+    p: float,
+    generator: torch.Generator | None,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor | None:
+    """What inverted dropout multiplies with, at one random byte an element instead of one double.
 
     The rate is rounded to a multiple of 1/256 and the survivors are scaled by the rounded rate,
-    so that the expectation is exact. Elements are dropped independently.
+    so that the expectation is exact. Elements are dropped independently. None where none is.
     """
     threshold = round(p * 256)
     if threshold <= 0:
-        return x
+        return None
     if threshold >= 256:
-        return x * 0.0
-    n = x.numel()
-    words = torch.empty((n + 7) // 8, dtype=torch.int64, device=x.device)
+        return torch.zeros(*shape, dtype=dtype, device=device)
+    n = math.prod(shape)
+    words = torch.empty((n + 7) // 8, dtype=torch.int64, device=device)
     words.random_(-(2**63), None, generator=generator)
     draws = words.view(torch.uint8)[:n]
     keep = torch.ge(draws, threshold, out=draws)  # into bytes: booleans are ten times slower
-    return x * keep.view(x.shape).to(x.dtype).mul_(256.0 / (256 - threshold))
+    return keep.view(*shape).to(dtype).mul_(256.0 / (256 - threshold))
+
+
+def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Values times a mask of dropout, if there is one."""
+    return x if mask is None else x * mask.to(x.dtype)
 
 
 def runs_ahead(device: torch.device) -> bool:
@@ -75,8 +89,14 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = p
 
+    def mask(self, shape: Sequence[int], like: Tensor) -> Tensor | None:
+        """What values of this shape are to be multiplied with; None where they stay."""
+        if not self.training:
+            return None
+        return dropout_mask(shape, self.p, self.generator, like.dtype, like.device)
+
     def forward(self, x: Tensor) -> Tensor:
-        return fast_dropout(x, self.p, self.generator) if self.training else x
+        return masked(x, self.mask(x.shape, x))
 
 
 class SpectralWeight(nn.Module):

@@ -124,6 +124,8 @@ def describe_training(
         for name, value in parameters.items()
         if name not in NO_MATTER
     }
+    if not described["compile"]:  # else rounding differs
+        del described["compile"]
     described["head"] = head.name
     for name, value in head.get_params(deep=False).items():
         if name not in NO_MATTER_OF_HEAD:

@@ -30,6 +30,7 @@ class TrainingConfig:
     batch_size: int
     lr: float
     mixed_precision: bool | str
+    compile: bool | str
     early_stopping: bool
     n_iter_no_change: int
     n_neighbors: int

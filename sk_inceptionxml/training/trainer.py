@@ -29,6 +29,7 @@ from .callbacks import (
     StopEarly,
     Validation,
 )
+from .compiled_encoder import compiled_encoder
 from .config import TrainingConfig
 from .label_rows import training_rows
 from .log import best_epoch
@@ -146,7 +147,10 @@ def run_epochs(
     callbacks = [*_named(before), *(config.callbacks or []), *_named(after)]
     net = make_net(network, config, n_epochs, kind, rng=generators.batches, callbacks=callbacks)
     net.initialize()
-    with in_training(network, config.head, generators.dropout):
+    with (
+        in_training(network, config.head, generators.dropout),
+        compiled_encoder(network.encoder, config.compile),
+    ):
         n_left = n_epochs - n_done
         if store is not None and snapshot is not None:
             with store.state_errors():

@@ -62,6 +62,7 @@ OTHERS = {
     "word_dropout": 0.3,
     "lr": 0.5,
     "mixed_precision": True,
+    "compile": "reduce-overhead",
     "validation_fraction": 0.25,
     "early_stopping": True,
     "n_iter_no_change": 7,

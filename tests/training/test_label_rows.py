@@ -42,6 +42,7 @@ CONFIG = TrainingConfig(
     batch_size=4,
     lr=1e-3,
     mixed_precision=False,
+    compile=False,
     early_stopping=False,
     n_iter_no_change=1,
     n_neighbors=0,
