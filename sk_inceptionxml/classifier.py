@@ -430,9 +430,9 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         label_texts : mapping, sequence or "names", default=None
             What the labels say, for raw texts in X: a mapping from label to text, or a sequence in
             the order of ``classes_``. A text is a str or a list of str, such as a name and its
-            alternatives. "names" takes the labels themselves. Labels of the
-            mapping that y lacks are learned too: their text alone finds them. For an indicator y,
-            these are columns without an entry.
+            alternatives. "names" takes the labels themselves. The network trains on them as on
+            further titles. Labels of the mapping that y lacks are learned too: their text alone
+            finds them. For an indicator y, these are columns without an entry.
 
         Returns
         -------
