@@ -30,12 +30,12 @@ class CompiledEncoder:
     def __call__(self, *args: Any) -> Tensor:
         if self.compiled is not None:
             try:
-                # tracing looks at what torch warns of
-                with warnings.catch_warnings(action="ignore", category=UserWarning):
+                # the compiler itself does what torch warns of
+                with warnings.catch_warnings(action="ignore"):
                     return self.compiled(*args)  # type: ignore[no-any-return]
             except Exception as error:  # each compiler behind it has errors of its own
                 self.compiled = None
-                reason = (str(error).strip().splitlines() or [""])[0]
+                reason = " ".join(str(error).split("\n")[:2]).strip()
                 warnings.warn(
                     f"the encoder could not be compiled ({type(error).__name__}: {reason:.200}); "
                     "training goes on without. Set compile=False.",
