@@ -152,11 +152,11 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         Train with products of matrices in bfloat16; weights and predictions stay float32. "auto"
         does so on a GPU that computes bfloat16 natively. On a CPU that does, True saves about a
         third of the training time if nothing else runs, and is very slow beside other programs.
-    compile : bool or {"reduce-overhead", "max-autotune"}, default=False
-        Let ``torch.compile`` make the encoder faster in training, in this mode of it.
-        "reduce-overhead" uses CUDA graphs. This takes a minute at the start of ``fit``, so it is
-        for long trainings. Where torch cannot compile, a warning says so and the training goes
-        on. ``partial_fit`` and distributed trainings do not compile.
+    compile : bool or "reduce-overhead", default=False
+        Compile the encoder for training by ``torch.compile``; "reduce-overhead" also uses CUDA
+        graphs. This takes up to a minute at the start of ``fit``, so it is for long trainings.
+        Where torch cannot compile, a warning says so and the training goes on. ``partial_fit``
+        and distributed trainings do not compile.
     validation_fraction : float, default=0.1
         Share of rows (4,000 at most) held out to fit the fusion of network and neighbours.
         0, or fewer than 50 rows, leaves a fixed fusion.
@@ -287,7 +287,7 @@ class InceptionXMLClassifier(ClassifierMixin, BaseEstimator):
         "batch_size": [whole(1)],
         "lr": [Interval(Real, 0, MOST_RATE, closed="right")],
         "mixed_precision": ["boolean", StrOptions({"auto"})],
-        "compile": ["boolean", StrOptions({"reduce-overhead", "max-autotune"})],
+        "compile": ["boolean", StrOptions({"reduce-overhead"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [whole(1)],

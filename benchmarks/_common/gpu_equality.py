@@ -20,7 +20,7 @@ from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.ranking.batched import network_topk
 from sk_inceptionxml.training.batches import Batch, LengthBucketedBatches
 from sk_inceptionxml.training.config import TrainingConfig
-from sk_inceptionxml.training.label_rows import training_rows
+from sk_inceptionxml.training.trainer import make_dataset
 
 # largest difference of a tensor in relation to its norm: of features and losses, and of the rest,
 # where the bias before a batch norm has a gradient that is the difference of large numbers
@@ -56,7 +56,7 @@ def without_dropout(head: str, quick: bool) -> dict[str, Any]:
 
 def first_batch(problem: Problem, parameters: dict[str, Any]) -> Batch:
     """One batch of the training."""
-    dataset = training_rows(problem.data, TrainingConfig.of(parameters, parameters["head"]))
+    dataset = make_dataset(problem.data, TrainingConfig.of(parameters, parameters["head"]))
     return next(iter(LengthBucketedBatches(dataset, BATCH_SIZE, np.random.default_rng(0))))
 
 

@@ -23,8 +23,7 @@ from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.ranking.batched import network_topk
 from sk_inceptionxml.training.callbacks import NonFiniteGuard
 from sk_inceptionxml.training.config import TrainingConfig
-from sk_inceptionxml.training.label_rows import training_rows
-from sk_inceptionxml.training.trainer import in_training, make_net
+from sk_inceptionxml.training.trainer import in_training, make_dataset, make_net
 
 PACKAGE = str(Path(sk_inceptionxml.__file__).parent)
 PHASES = ("batch", "to_device", "forward", "loss", "backward", "checks", "optimizers")
@@ -109,7 +108,7 @@ def stepper(
     guard.on_train_begin(net)
     generator = torch.Generator(device=device)
     generator.manual_seed(0)
-    dataset = training_rows(data, config)
+    dataset = make_dataset(data, config)
 
     def endless() -> Iterator[Any]:
         while True:

@@ -29,12 +29,12 @@ from sk_inceptionxml.ranking.batched import network_topk
 from sk_inceptionxml.text import PADDING, Tokens
 from sk_inceptionxml.training.batches import TokenDataset
 from sk_inceptionxml.training.config import TrainingConfig
-from sk_inceptionxml.training.label_rows import training_rows
 from sk_inceptionxml.training.net import XMCNet
 from sk_inceptionxml.training.snapshot import Generators, Snapshot, restore, take_snapshot
 from sk_inceptionxml.training.trainer import (
     StateStore,
     draw_generators,
+    make_dataset,
     make_net,
     run_epochs,
 )
@@ -99,19 +99,12 @@ def lead(
     sizes = table_sizes(network.head, shards)
     tokens = None if validation is None else validation.tokens
     n_epochs = config.n_epochs(len(data))
-    rows = training_rows(data, config, further)
+    rows = make_dataset(data, config, further)
     unlabelled = _with_labels(rows, sp.csr_array((rows.Y.shape[0], 0)))
     # norms over all ranks cannot be compiled; a user's callbacks watch on rank 0 alone
     config = replace(config, compile=False)
     shared = replace(config, callbacks=None, verbose=0)
-    known = (
-        network.config,
-        unlabelled,
-        random_state,
-        sizes,
-        tokens,
-        store is not None,
-    )
+    known = network.config, unlabelled, random_state, sizes, tokens, store is not None
     ranks.from_first(Plan(shared, *known))
     parts = [(shard, sp.csr_array(rows.Y[:, shard.columns])) for shard in shards]
     clusters = network.head.clusters()
@@ -194,7 +187,7 @@ def _train_shard(
         measure,
         kept,
         kind=lambda *args, **kwargs: RankNet(*args, ranks=ranks, **kwargs),
-        further=[masks],
+        first=[masks],
     )
     return net, generators
 

@@ -13,11 +13,7 @@ PRETENDS = False  # that the host runs ahead of the CPU too; tests set it
 
 
 def dropout_mask(
-    shape: Sequence[int],
-    p: float,
-    generator: torch.Generator | None,
-    dtype: torch.dtype,
-    device: torch.device,
+    shape: Sequence[int], p: float, generator: torch.Generator | None, like: Tensor
 ) -> Tensor | None:
     """What inverted dropout multiplies with, at one random byte an element instead of one double.
 
@@ -28,13 +24,13 @@ def dropout_mask(
     if threshold <= 0:
         return None
     if threshold >= 256:
-        return torch.zeros(*shape, dtype=dtype, device=device)
+        return like.new_zeros(*shape)
     n = math.prod(shape)
-    words = torch.empty((n + 7) // 8, dtype=torch.int64, device=device)
+    words = torch.empty((n + 7) // 8, dtype=torch.int64, device=like.device)
     words.random_(-(2**63), None, generator=generator)
     draws = words.view(torch.uint8)[:n]
     keep = torch.ge(draws, threshold, out=draws)  # into bytes: booleans are ten times slower
-    return keep.view(*shape).to(dtype).mul_(256.0 / (256 - threshold))
+    return keep.view(*shape).to(like.dtype).mul_(256.0 / (256 - threshold))
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -93,7 +89,7 @@ class Dropout(nn.Module):
         """What values of this shape are to be multiplied with; None where they stay."""
         if not self.training:
             return None
-        return dropout_mask(shape, self.p, self.generator, like.dtype, like.device)
+        return dropout_mask(shape, self.p, self.generator, like)
 
     def forward(self, x: Tensor) -> Tensor:
         return masked(x, self.mask(x.shape, x))

@@ -59,8 +59,6 @@ class TokenDataset(Dataset):
 
     def draw_epoch(self, rng: np.random.Generator) -> np.ndarray:
         """Numbers of the rows of an epoch, in random order."""
-        if not self.n_others:
-            return rng.permutation(self.n_always)
         some = rng.permutation(len(self.tokens) - self.n_always)[: self.n_others]
         return rng.permutation(np.concatenate([np.arange(self.n_always), self.n_always + some]))
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sk_inceptionxml._utils.sparse import stack_rows, take_rows, transposed
+from sk_inceptionxml._utils.sparse import take_rows, transposed
 from sk_inceptionxml.data import Dataset, Rows
 from sk_inceptionxml.ranking.label_texts import LabelTexts
 from sk_inceptionxml.text import UNKNOWN, TokenVectorizer
-from sk_inceptionxml.text.tokens import stack_tokens
-
-from .batches import TokenDataset
-from .config import TrainingConfig
 
 SHARE = 0.15  # label texts that an epoch reads, of its rows: more gain little and cost their time
 
@@ -47,8 +43,7 @@ def label_rows(
     kept = np.flatnonzero(counts[texts.owner] > 0)
     kept = kept[np.argsort(texts.owner[kept], kind="stable")]
     tokens = reader.from_texts([texts.texts[i] for i in kept], full=True)
-    n_known = np.add.reduceat(tokens.ids != UNKNOWN, tokens.offsets[:-1]) if len(kept) else kept
-    known = np.flatnonzero(n_known)
+    known = np.flatnonzero(np.logical_or.reduceat(tokens.ids != UNKNOWN, tokens.offsets[:-1]))
     owner = texts.owner[kept[known]]
     rows_of = transposed(data.Y, data.storage)
     drawn = (random_state.random_sample(len(owner)) * counts[owner]).astype(np.int64)
@@ -56,36 +51,3 @@ def label_rows(
     weight = None if data.weight is None else data.weight[places]
     Y = take_rows(data.Y, places, data.storage)
     return Dataset(Rows(tokens.take(known)), Y, weight, data.storage)
-
-
-def training_rows(
-    data: Dataset, config: TrainingConfig, further: Dataset | None = None
-) -> TokenDataset:
-    """Rows with the augmentation that the parameters ask for.
-
-    Parameters
-    ----------
-    data : Dataset
-        Rows of every epoch.
-    config : TrainingConfig
-    further : Dataset or None
-        Rows of which an epoch takes some.
-    """
-    n_always, n_others = len(data), 0
-    tokens, Y, weight = data.tokens, data.Y, data.weight
-    if further is not None and len(further):
-        n_others = min(len(further), int(np.ceil(SHARE * n_always)))
-        tokens = stack_tokens([tokens, further.tokens], data.storage)
-        Y = stack_rows([Y, further.Y], Y.shape[1], data.storage)
-        if weight is not None and further.weight is not None:
-            weight = np.concatenate([weight, further.weight])
-    return TokenDataset(
-        tokens,
-        Y,
-        config.max_len,
-        shuffle_words=config.shuffle_words,
-        word_dropout=config.word_dropout,
-        sample_weight=weight,
-        n_always=n_always,
-        n_others=n_others,
-    )

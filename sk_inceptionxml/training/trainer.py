@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,10 +15,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from sk_inceptionxml._utils.allocator import reused_buffers
+from sk_inceptionxml._utils.sparse import stack_rows
 from sk_inceptionxml.data import Dataset
 from sk_inceptionxml.heads import Head
 from sk_inceptionxml.network.network import InceptionXMLNetwork
 from sk_inceptionxml.ranking.batched import network_ndcg
+from sk_inceptionxml.text.tokens import stack_tokens
 
 from .batches import TokenDataset
 from .callbacks import (
@@ -31,7 +34,7 @@ from .callbacks import (
 )
 from .compiled_encoder import compiled_encoder
 from .config import TrainingConfig
-from .label_rows import training_rows
+from .label_rows import SHARE
 from .log import best_epoch
 from .net import XMCNet
 from .snapshot import Generators, Snapshot, restore, take_snapshot
@@ -87,7 +90,7 @@ def train(
     if validation is not None:
         measure = partial(network_ndcg, data=validation, max_len=config.max_len)
     generators = draw_generators(random_state, device)
-    rows = training_rows(data, config, further)
+    rows = make_dataset(data, config, further)
     return run_epochs(network.to(device), rows, config, generators, measure, store)
 
 
@@ -107,7 +110,7 @@ def run_epochs(
     measure: Callable[[InceptionXMLNetwork], float] | None,
     store: StateStore | None,
     kind: Callable[..., XMCNet] = XMCNet,
-    further: Sequence[Any] = (),
+    first: Sequence[Any] = (),
 ) -> XMCNet:
     """Train a network that is on its device, from its start or from the state of a store.
 
@@ -120,7 +123,7 @@ def run_epochs(
         Takes the network after every epoch, in evaluation mode, and gives its nDCG@5.
     kind : callable
         Makes the net.
-    further : sequence of callbacks
+    first : sequence of callbacks
         They come before all others.
     """
     n_epochs = config.n_epochs(rows.n_always)
@@ -128,7 +131,7 @@ def run_epochs(
     n_done = 0 if snapshot is None else len(snapshot.plain["epochs"])
     watch = Validation(measure, config.early_stopping)
     stop = StopEarly(config.n_iter_no_change, n_epochs)
-    before: list[Any] = [*further, OneCycle(n_epochs, n_done), NonFiniteGuard()]
+    before: list[Any] = [*first, OneCycle(n_epochs, n_done), NonFiniteGuard()]
     before.append(HeadSchedule(n_epochs))
     after: list[Any] = []
     if config.verbose:
@@ -189,7 +192,7 @@ def train_pass(
         callbacks.append(Progress(1))
     net.callbacks = [*_named(callbacks), *(config.callbacks or [])]
     net.initialize_callbacks()
-    dataset = training_rows(data, config, further)
+    dataset = make_dataset(data, config, further)
     network.head.begin_epoch(1, 1)
     with in_training(network, config.head, dropout):
         net.notify("on_train_begin", X=dataset, y=None)
@@ -230,6 +233,29 @@ def in_training(
         network.round_weights()
         network.keep_labels_in(getattr(torch, head.label_dtype))
     network.fill_caches()
+
+
+def make_dataset(
+    data: Dataset, config: TrainingConfig, further: Dataset | None = None
+) -> TokenDataset:
+    """Rows with the augmentation that the parameters ask for, and further ones to draw from."""
+    tokens, Y, weight, n_others = data.tokens, data.Y, data.weight, 0
+    if further is not None:
+        n_others = min(len(further), math.ceil(SHARE * len(data)))
+        tokens = stack_tokens([tokens, further.tokens], data.storage)
+        Y = stack_rows([Y, further.Y], Y.shape[1], data.storage)
+        if weight is not None and further.weight is not None:
+            weight = np.concatenate([weight, further.weight])
+    return TokenDataset(
+        tokens,
+        Y,
+        config.max_len,
+        shuffle_words=config.shuffle_words,
+        word_dropout=config.word_dropout,
+        sample_weight=weight,
+        n_always=len(data),
+        n_others=n_others,
+    )
 
 
 def make_net(

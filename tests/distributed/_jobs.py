@@ -16,16 +16,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import torch.distributed as dist  # noqa: E402
 from _models import small  # noqa: E402
-from _problem import (  # noqa: E402
-    HEADS,
-    LABELS,
-    MANY,
-    TITLES,
-    WITH_TEXTS,
-    Kept,
-    label_rows,
-    problem,
-)
+from _problem import LABELS, MANY, TEN_STEPS, TITLES, Kept, problem  # noqa: E402
 from skorch.callbacks import Callback  # noqa: E402
 
 from sk_inceptionxml import InceptionXMLClassifier  # noqa: E402
@@ -36,16 +27,15 @@ from sk_inceptionxml.distributed.shards import cut_head  # noqa: E402
 OUT = Path(sys.argv[1])
 
 
-def ten_steps(name, further=None):
+def ten_steps(name):
     """The state after ten steps, as a checkpoint has it, on rank 0."""
     ranks = Ranks(torch.device("cpu"))
     if not ranks.is_first:
         return training.follow(ranks)
-    network, *rest = problem(HEADS[name])
-    store = Kept()
-    training.lead(
-        ranks, cut_head(network.head, ranks.size), network, *rest, store=store, further=further
-    )
+    head, further = TEN_STEPS[name]
+    network, *rest = problem(head)
+    store, shards = Kept(), cut_head(network.head, ranks.size)
+    training.lead(ranks, shards, network, *rest, store=store, further=further)
     return store.last
 
 
@@ -162,8 +152,7 @@ def refused():
 
 
 JOBS = {
-    **{f"ten steps: {name}": (ten_steps, name) for name in HEADS},
-    **{f"label texts: {name}": (ten_steps, name, label_rows()) for name in WITH_TEXTS},
+    **{f"ten steps: {name}": (ten_steps, name) for name in TEN_STEPS},
     "whole fit: ova": (whole_fit, "ova"),
     "whole fit: sync": (lambda: whole_fit("sync", max_negatives=4),),  # some are sampled
     "resumed": (broken_and_resumed, "sync"),

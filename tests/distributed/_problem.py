@@ -30,8 +30,6 @@ HEADS = {
     "sync, own negatives": SyncXML(**SYNC, share_negatives=False, teacher_forcing=False),
 }
 
-WITH_TEXTS = ["ova, adam", "sync, adagrad"]
-
 TITLES = ["red wooden boat", "blue wooden boat", "red kite", "blue kite", "old house", "leaf boat"]
 LABELS = [["red", "boat"], ["blue", "boat"], ["red", "kite"], ["blue", "kite"], ["house"], ["leaf"]]
 MANY = TITLES * 60, LABELS * 60
@@ -49,11 +47,6 @@ class Kept:
 
     def state_errors(self):
         return nullcontext()
-
-
-def label_rows():
-    """Rows of which an epoch takes some."""
-    return rows(N_LABEL_ROWS, 1)
 
 
 def rows(n, seed):
@@ -77,3 +70,9 @@ def problem(head):
     random_state = np.random.RandomState(0)
     network = start_network(data, head, parameters, N_TOKENS, None, random_state).double()
     return network, data, TrainingConfig.of(parameters, head), random_state
+
+
+# heads, and label texts as further rows of the training
+TEN_STEPS = {name: (head, None) for name, head in HEADS.items()}
+for name in ("ova, adam", "sync, adagrad"):
+    TEN_STEPS[f"{name}, label texts"] = HEADS[name], rows(N_LABEL_ROWS, 1)

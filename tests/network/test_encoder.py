@@ -200,13 +200,13 @@ def test_dropout_keeps_the_expectation_and_leaves_the_global_generator_alone():
     state = torch.get_rng_state()
     g = torch.Generator().manual_seed(0)
     x = torch.ones(1000, 1003)
-    out = masked(x, dropout_mask(x.shape, 0.25, g, x.dtype, x.device))
+    out = masked(x, dropout_mask(x.shape, 0.25, g, x))
     assert torch.equal(torch.get_rng_state(), state)
     assert (out == 0).double().mean().item() == pytest.approx(0.25, abs=2e-3)
     assert out.double().mean().item() == pytest.approx(1.0, abs=3e-3)
     pairs = ((out[:, 1:] == 0) & (out[:, :-1] == 0)).double().mean().item()
     assert pairs == pytest.approx(0.0625, abs=2e-3)  # neighbours are independent
-    assert dropout_mask(x.shape, 0.0, g, x.dtype, x.device) is None
+    assert dropout_mask(x.shape, 0.0, g, x) is None
 
 
 def test_batch_of_one_row_trains():

@@ -14,7 +14,8 @@ from sk_inceptionxml.ranking.label_texts import LabelTexts
 from sk_inceptionxml.text import TokenVectorizer
 from sk_inceptionxml.training.batches import LengthBucketedBatches
 from sk_inceptionxml.training.config import TrainingConfig
-from sk_inceptionxml.training.label_rows import SHARE, label_rows, training_rows
+from sk_inceptionxml.training.label_rows import SHARE, label_rows
+from sk_inceptionxml.training.trainer import make_dataset
 
 TITLES = ["red boat", "blue boat", "red kite", "old kite", "leaf", "old leaf"]
 Y = sp.csr_array(
@@ -82,7 +83,7 @@ def test_labels_without_a_row_and_texts_without_a_known_word_are_left_out():
     assert found.Y[[0]].indices[0] == 0
     nothing = rows_of(["leaf"], np.array([4]))
     assert len(nothing) == 0
-    assert len(training_rows(DATA, CONFIG, nothing)) == len(TITLES)
+    assert len(make_dataset(DATA, CONFIG, nothing)) == len(TITLES)
 
 
 def test_without_texts_no_number_is_drawn():
@@ -105,7 +106,7 @@ def test_an_epoch_has_every_row_and_a_share_of_label_texts(n_further, repeats, w
     if not weighted:
         data = Dataset(data.rows, data.Y)
     further = data.take(np.arange(n_further) % len(data))
-    dataset = training_rows(data, CONFIG, further)
+    dataset = make_dataset(data, CONFIG, further)
     n_others = min(n_further, int(np.ceil(SHARE * len(data))))
     assert len(dataset) == len(data) + n_others
     order = dataset.draw_epoch(np.random.default_rng(seed))
